@@ -19,15 +19,15 @@ What the C code gets (fhir_tables.h says the same at each declaration):
                       FHIR_RESOURCE_TYPE_LAST, so a resource type fits a u8); then the datatypes,
                       primitives and backbone types (FHIR_TYPE_Observation_component).
                       An element of type FHIR_TYPE_Resource holds any resource.
-  fhir_types[]        FhirTypeInfo by FhirType: name, kind, base, elements, hash, required elements.
-  fhir_elements[]     FhirElementInfo; element numbers are 1 .. element_count within their type, in
-                      the order of the definition, 0 is none. fhir_element(type, number) gets one.
+  fhir_type_table[]   FhirTypeInfo by FhirType: name, kind, base, elements, hash, required elements.
+  fhir_element_table[] FhirElementInfo; element numbers are 1 .. element_count within their type,
+                      in the order of the definition, 0 is none; fhir_element_info(type, number)
   fhir_element_find(type, key, len)      -> element number or 0
   fhir_resource_find(name, len)          -> FhirType of a resource type or FHIR_TYPE_NONE
   fhir_type_find(name, len)              -> any type by its name ("Observation.component"); slow path
-  fhir_required[]     numbers of elements with min = 1, a range a type; of a choice group that is
+  fhir_required_table[]     numbers of elements with min = 1, a range a type; of a choice group that is
                       required its first alternative stands for the group (see FhirElementInfo).
-  fhir_directory[]    FhirDirectoryInfo by resource type: which paths feed the directory's columns.
+  fhir_directory_table[]    FhirDirectoryInfo by resource type: which paths feed the directory's columns.
   FHIR_ELEM_<Type>_<element>   element numbers as constants, in fhir_elements.h, for all types.
 
 The two _find functions for elements and resources are inline: two 8 byte loads, two
@@ -35,7 +35,8 @@ multiplications, one probe, one comparison. They load 8 bytes at `key` whatever 
 THE CALLER GUARANTEES 8 READABLE BYTES FROM `key` ON (JSON text with 8 bytes of padding after
 its end does); bytes at and past key + len do not change the answer.
 
-"resourceType" is no element of any type and is not found; nor are "_name" siblings of
+"resourceType" is no element of any resource type and is not found there (the backbone type
+ExampleScenario.instance does have an element of that name); nor are "_name" siblings of
 primitives: look up the name without the underscore and demand FHIR_FLAG_PRIMITIVE. The
 properties inside such a sibling are those of FHIR_TYPE_Element (id, extension), and each
 primitive type has these two as its own elements as well.
@@ -237,7 +238,7 @@ HEADER_TOP = """\
  *     FhirType type = fhir_resource_find(name, len);
  *     uint8_t number = fhir_element_find(type, key, key_len);
  *     if (number == 0) -> no such element
- *     const FhirElementInfo *element = fhir_element(type, number);
+ *     const FhirElementInfo *element = fhir_element_info(type, number);
  *     element->type is the type of its value
  */
 #pragma once
@@ -251,13 +252,13 @@ HEADER_TOP = """\
 
 HEADER_MIDDLE = """
 typedef enum {
-    FHIR_KIND_NONE,
-    FHIR_KIND_RESOURCE,        /* Bundle, Binary, Parameters and the abstract Resource */
-    FHIR_KIND_DOMAIN_RESOURCE, /* all other resource types and the abstract DomainResource */
-    FHIR_KIND_DATATYPE,        /* with the abstract Element and BackboneElement */
-    FHIR_KIND_PRIMITIVE,
-    FHIR_KIND_BACKBONE, /* an element with elements of its own, such as Observation.component */
-} FhirKind;
+    FHIR_CLASS_NONE,
+    FHIR_CLASS_RESOURCE,        /* Bundle, Binary, Parameters and the abstract Resource */
+    FHIR_CLASS_DOMAIN_RESOURCE, /* all other resource types and the abstract DomainResource */
+    FHIR_CLASS_DATATYPE,        /* with the abstract Element and BackboneElement */
+    FHIR_CLASS_PRIMITIVE,
+    FHIR_CLASS_BACKBONE, /* an element with elements of its own, such as Observation.component */
+} FhirClass;
 
 /* The form of a type's value in JSON. */
 typedef enum {
@@ -293,35 +294,35 @@ typedef struct {
 typedef struct {
     const char *name;
     uint64_t hash_seed;
-    uint32_t hash_first; /* the type's slots in fhir_slots */
-    uint16_t element_first; /* in fhir_elements: number 1's index */
+    uint32_t hash_first; /* the type's slots in fhir_slot_table */
+    uint16_t element_first; /* in fhir_element_table: number 1's index */
     uint16_t base;          /* FhirType, FHIR_TYPE_NONE for Element and Resource */
-    uint16_t required_first; /* in fhir_required */
+    uint16_t required_first; /* in fhir_required_table */
     uint8_t required_count;
     uint8_t name_len;
     uint8_t hash_shift;
     uint8_t element_count;
-    uint8_t kind;         /* FhirKind */
+    uint8_t class;        /* FhirClass */
     uint8_t json;         /* FhirJson */
     uint8_t choice_count; /* number of choice groups */
     uint8_t reserved[3];
 } FhirTypeInfo;
 
-extern const FhirTypeInfo fhir_types[FHIR_TYPE_COUNT];
-extern const FhirElementInfo fhir_elements[FHIR_ELEMENT_COUNT];
-extern const uint8_t fhir_required[FHIR_REQUIRED_COUNT];
-extern const uint8_t fhir_slots[FHIR_SLOT_COUNT];
-extern const uint8_t fhir_resource_slots[FHIR_RESOURCE_SLOT_COUNT];
+extern const FhirTypeInfo fhir_type_table[FHIR_TYPE_COUNT];
+extern const FhirElementInfo fhir_element_table[FHIR_ELEMENT_COUNT];
+extern const uint8_t fhir_required_table[FHIR_REQUIRED_COUNT];
+extern const uint8_t fhir_slot_table[FHIR_SLOT_COUNT];
+extern const uint8_t fhir_resource_slot_table[FHIR_RESOURCE_SLOT_COUNT];
 
 static inline const FhirTypeInfo *fhir_type_info(FhirType type)
 {
-    return &fhir_types[type];
+    return &fhir_type_table[type];
 }
 
 /* The element with this number; number is 1 .. element_count of the type. */
-static inline const FhirElementInfo *fhir_element(FhirType type, uint8_t number)
+static inline const FhirElementInfo *fhir_element_info(FhirType type, uint8_t number)
 {
-    return &fhir_elements[fhir_types[type].element_first + number - 1U];
+    return &fhir_element_table[fhir_type_table[type].element_first + number - 1U];
 }
 
 static inline bool fhir_type_is_resource(FhirType type)
@@ -365,14 +366,14 @@ static inline uint64_t fhir_name_mix(const char *name, size_t len, uint64_t head
    8 readable bytes from key on, whatever key_len. FHIR_TYPE_NONE has no elements. */
 static inline uint8_t fhir_element_find(FhirType type, const char *key, size_t key_len)
 {
-    const FhirTypeInfo *info = &fhir_types[type];
+    const FhirTypeInfo *info = &fhir_type_table[type];
     uint64_t head = fhir_name_head(key, key_len);
     uint64_t slot = (fhir_name_mix(key, key_len, head) * info->hash_seed) >> info->hash_shift;
-    uint8_t number = fhir_slots[info->hash_first + slot];
+    uint8_t number = fhir_slot_table[info->hash_first + slot];
     if (number == 0) {
         return 0;
     }
-    const FhirElementInfo *element = &fhir_elements[info->element_first + number - 1U];
+    const FhirElementInfo *element = &fhir_element_table[info->element_first + number - 1U];
     bool same = element->head == head && element->name_len == key_len &&
                 (key_len <= 8 || memcmp(key + 8, element->name + 8, key_len - 8) == 0);
     return same ? number : 0;
@@ -384,8 +385,8 @@ static inline FhirType fhir_resource_find(const char *name, size_t len)
 {
     uint64_t head = fhir_name_head(name, len);
     uint64_t slot = (fhir_name_mix(name, len, head) * FHIR_RESOURCE_SEED) >> FHIR_RESOURCE_SHIFT;
-    uint8_t type = fhir_resource_slots[slot];
-    bool same = fhir_types[type].name_len == len && memcmp(name, fhir_types[type].name, len) == 0;
+    uint8_t type = fhir_resource_slot_table[slot];
+    bool same = fhir_type_table[type].name_len == len && memcmp(name, fhir_type_table[type].name, len) == 0;
     return same ? (FhirType)type : FHIR_TYPE_NONE;
 }
 
@@ -405,25 +406,25 @@ const char *fhir_element_value_set(FhirType type, uint8_t number);
 typedef struct {
     uint8_t count;
     uint8_t number[FHIR_DIRECTORY_PATH_MAX];
-} FhirPath;
+} FhirElementPath;
 
 typedef struct {
-    uint16_t first; /* in fhir_directory_paths */
+    uint16_t first; /* in fhir_directory_path_table */
     uint16_t count; /* alternatives in order of preference; 0: the column is empty */
-} FhirPaths;
+} FhirElementPaths;
 
 /* Which elements feed the directory's columns; see models/directory.tsv. */
 typedef struct {
     bool is_patient_bound; /* else it goes to the shared partition, and all below is empty */
-    FhirPaths patient;     /* references, the first to a Patient; of Patient itself: its id */
-    FhirPaths code;        /* CodeableConcept or Coding, one or a list */
-    FhirPaths date;        /* date, dateTime or instant */
-    FhirPaths number;      /* decimal or integer */
-    FhirPaths org;         /* references, the first to an Organization */
+    FhirElementPaths patient;     /* references, the first to a Patient; of Patient itself: its id */
+    FhirElementPaths code;        /* CodeableConcept or Coding, one or a list */
+    FhirElementPaths date;        /* date, dateTime or instant */
+    FhirElementPaths number;      /* decimal or integer */
+    FhirElementPaths org;         /* references, the first to an Organization */
 } FhirDirectoryInfo;
 
-extern const FhirDirectoryInfo fhir_directory[FHIR_RESOURCE_TYPE_LAST + 1];
-extern const FhirPath fhir_directory_paths[FHIR_DIRECTORY_PATH_COUNT];
+extern const FhirDirectoryInfo fhir_directory_table[FHIR_RESOURCE_TYPE_LAST + 1];
+extern const FhirElementPath fhir_directory_path_table[FHIR_DIRECTORY_PATH_COUNT];
 """
 
 SOURCE_TOP = """\
@@ -439,7 +440,7 @@ FhirType fhir_type_find(const char *name, size_t len)
     size_t high = FHIR_TYPE_COUNT - 1;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        const FhirTypeInfo *info = &fhir_types[types_by_name[middle]];
+        const FhirTypeInfo *info = &fhir_type_table[types_by_name[middle]];
         size_t shorter = len < info->name_len ? len : info->name_len;
         int order = memcmp(name, info->name, shorter);
         if (order == 0 && len == info->name_len) {
@@ -454,10 +455,10 @@ FhirType fhir_type_find(const char *name, size_t len)
     return FHIR_TYPE_NONE;
 }
 
-/* Elements with targets or a value set are few; the index in fhir_elements finds their row. */
+/* Elements with targets or a value set are few; the index in fhir_element_table finds their row. */
 static const ElementExtra *extra_find(FhirType type, uint8_t number)
 {
-    uint32_t index = fhir_types[type].element_first + number - 1U;
+    uint32_t index = fhir_type_table[type].element_first + number - 1U;
     size_t low = 0;
     size_t high = sizeof element_extras / sizeof element_extras[0];
     while (low < high) {
@@ -528,7 +529,7 @@ class Tables:
             f'    [FHIR_TYPE_{kind.constant}] = {{"{kind.name}", UINT64_C(0x{seed:016x}), '
             f"{hash_first}, {first}, {base}, {required_first}, "
             f"{len(self.required) - required_first}, {name_len}, {shift}, {len(kind.elements)}, "
-            f"FHIR_KIND_{word}, FHIR_JSON_{kind.json.upper()}, {len(groups)}, {{0}}}},")
+            f"FHIR_CLASS_{word}, FHIR_JSON_{kind.json.upper()}, {len(groups)}, {{0}}}},")
 
     def add_element(self, element, group, leader):
         value = self.by_name[element.type]
@@ -575,6 +576,7 @@ def header_text(tables):
     lines += [
         "    FHIR_TYPE_COUNT,",
         f"    FHIR_RESOURCE_TYPE_LAST = FHIR_TYPE_{last[0]},",
+        "    FHIR_RESOURCE_TYPE_LIMIT, /* every resource type is below it */",
         f"    FHIR_DATATYPE_LAST = FHIR_TYPE_{last[1]},",
         f"    FHIR_PRIMITIVE_LAST = FHIR_TYPE_{last[2]},",
         "} FhirType;"]
@@ -597,16 +599,16 @@ def source_text(tables):
     by_name = [t.number for t in sorted(tables.types, key=lambda t: t.name)]
     parts = [
         SOURCE_TOP,
-        "const FhirTypeInfo fhir_types[FHIR_TYPE_COUNT] = {\n",
+        "const FhirTypeInfo fhir_type_table[FHIR_TYPE_COUNT] = {\n",
         '    [FHIR_TYPE_NONE] = {"", UINT64_C(1), 0, 0, FHIR_TYPE_NONE, 0, 0, 0, 63, 0, '
-        "FHIR_KIND_NONE, FHIR_JSON_OBJECT, 0, {0}},\n",
+        "FHIR_CLASS_NONE, FHIR_JSON_OBJECT, 0, {0}},\n",
         "\n".join(tables.type_rows), "\n};\n\n",
-        "const FhirElementInfo fhir_elements[FHIR_ELEMENT_COUNT] = {\n",
+        "const FhirElementInfo fhir_element_table[FHIR_ELEMENT_COUNT] = {\n",
         "\n".join(tables.element_rows), "\n};\n\n",
-        "const uint8_t fhir_required[FHIR_REQUIRED_COUNT] = {\n",
+        "const uint8_t fhir_required_table[FHIR_REQUIRED_COUNT] = {\n",
         c_list(tables.required), "\n};\n\n",
-        "const uint8_t fhir_slots[FHIR_SLOT_COUNT] = {\n", c_list(tables.slots), "\n};\n\n",
-        "const uint8_t fhir_resource_slots[FHIR_RESOURCE_SLOT_COUNT] = {\n",
+        "const uint8_t fhir_slot_table[FHIR_SLOT_COUNT] = {\n", c_list(tables.slots), "\n};\n\n",
+        "const uint8_t fhir_resource_slot_table[FHIR_RESOURCE_SLOT_COUNT] = {\n",
         c_list(tables.resource_hash[2]), "\n};\n\n",
         "static const uint16_t types_by_name[FHIR_TYPE_COUNT - 1] = {\n",
         c_list(by_name), "\n};\n\n",
@@ -614,9 +616,9 @@ def source_text(tables):
         "typedef struct {\n    uint32_t element;\n    uint16_t target_first;\n"
         "    uint16_t target_count;\n    const char *value_set;\n} ElementExtra;\n\n",
         "static const ElementExtra element_extras[] = {\n", "\n".join(tables.extras), "\n};\n\n",
-        "const FhirPath fhir_directory_paths[FHIR_DIRECTORY_PATH_COUNT] = {\n",
+        "const FhirElementPath fhir_directory_path_table[FHIR_DIRECTORY_PATH_COUNT] = {\n",
         "\n".join(tables.paths), "\n};\n\n",
-        "const FhirDirectoryInfo fhir_directory[FHIR_RESOURCE_TYPE_LAST + 1] = {\n",
+        "const FhirDirectoryInfo fhir_directory_table[FHIR_RESOURCE_TYPE_LAST + 1] = {\n",
         "\n".join(tables.directory_rows), "\n};\n",
         SOURCE_FUNCTIONS]
     return "".join(parts)
