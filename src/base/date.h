@@ -10,7 +10,9 @@
 
 #include "base/base.h"
 
-#define DAY_NONE INT32_MIN
+#define DAY_NONE  INT32_MIN
+#define DAY_FIRST (-719162) /* 0001-01-01, a Monday */
+#define DAY_LAST  2932896   /* 9999-12-31 */
 
 typedef enum {
     PRECISION_NONE,
@@ -43,7 +45,8 @@ bool date_exists(int32_t year, int32_t month, int32_t day);
 /* Hinnant's civil-from-days algorithms (public domain). The date must exist. */
 int32_t day_from_date(int32_t year, int32_t month, int32_t day);
 void day_to_date(int32_t day, int32_t *ret_year, int32_t *ret_month, int32_t *ret_day);
-/* Same day of the month `months` later, or that month's last day (CQL Add). */
+/* Same day of the month `months` later, or that month's last day (CQL Add). DAY_NONE past
+   the years 1 to 9999. */
 int32_t day_add_months(int32_t day, int32_t months);
 /* Whole years lived on `on`: someone born on 29 February has a birthday on 1 March of common years
    (CQL CalculateAgeAt: the anniversary is reached when month and day are). Negative before birth.

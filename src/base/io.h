@@ -104,3 +104,5 @@ MUST_USE ErrorCode io_lock(Str path, IoFile *ret_file, Error *err);
 
 /* CRC-32C (Castagnoli, RFC 3720 appendix B.4), by the processor's instruction where it has one. */
 uint32_t io_crc32c(uint32_t crc, const void *data, size_t size);
+/* The same by table, as on processors without the instruction; for tests. */
+uint32_t io_crc32c_portable(uint32_t crc, const void *data, size_t size);
