@@ -26,7 +26,7 @@ INCLUDE = re.compile(rb'^[ \t]*#[ \t]*include[ \t]*"([^"]+)"', re.MULTILINE)
 NOISE = re.compile(r"^(\d+ warnings? (generated|treated as error)|Suppressed \d+ warnings|"
                    r"Use -header-filter|Error while processing|\d+ warnings and)")
 # A file of ours at the start of a message, whatever way the build folder leads to it.
-OUR_FILE = re.compile(r"^/\S*?((?:src|tests|bench|fuzz)/[^:\s]+:\d+)", re.MULTILINE)
+OUR_FILE = re.compile(r"^/\S*/((?:src|tests|bench|fuzz)/[^:\s]+:\d+)", re.MULTILINE)
 
 
 def cache_folder():
