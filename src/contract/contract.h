@@ -1,0 +1,278 @@
+/*
+ * contract -- contract documents: from YAML to a checked contract, and to plain English.
+ *
+ * A contract says who pays whom for what. Each clause is a small graph of primitives: a basis
+ * (what is counted), perhaps a gate (which of it is paid for), a rate (a table by attributes) and
+ * a timing. People write a *kind* of clause, which is a macro over primitives in a table
+ * (models/clauses.tsv): a kind that only combines primitives anew needs a row and no code.
+ *
+ * contract_check() reads a document and finds everything that is wrong with it in one run, each
+ * finding with line and column and what to do. A Contract exists only without errors: whoever
+ * holds one may rely on every party, table and date in it. It is immutable, lives in the arena it
+ * was made in, and may be read by any number of threads.
+ *
+ *     ContractKnown known = {.indicators = ids, .indicator_count = n, .has_indicators = true};
+ *     if (contract_check(arena, text, S("contract.yaml"), &known, &diags, &contract) == ERR_OK)
+ *         contract_explain(contract, &out);
+ */
+#pragma once
+
+#include "base/base.h"
+#include "base/date.h"
+#include "base/decimal.h"
+#include "base/money.h"
+#include "base/yaml.h"
+
+/* --- the words of the language: enums and their texts come from choice.def and others --- */
+
+typedef enum {
+#define CHOICE_UNIT(name, text, says) UNIT_##name,
+#include "contract/choice.def"
+#undef CHOICE_UNIT
+} BasisUnit;
+
+/* Which day of a month or year membership, age and practice are taken on. */
+typedef enum {
+#define CHOICE_DAY(name, text, says) BASIS_DAY_##name,
+#include "contract/choice.def"
+#undef CHOICE_DAY
+} BasisDay;
+
+typedef enum {
+#define CHOICE_EVERY(name, text, says) EVERY_##name,
+#include "contract/choice.def"
+#undef CHOICE_EVERY
+} TimingEvery;
+
+typedef enum {
+#define CHOICE_ROLE(name, text, says) PARTY_##name,
+#include "contract/choice.def"
+#undef CHOICE_ROLE
+} PartyRole;
+
+typedef enum {
+#define CHOICE_EACH(name, text, says) EACH_##name,
+#include "contract/choice.def"
+#undef CHOICE_EACH
+} PartyEach;
+
+typedef enum {
+#define CHOICE_ROUND_AT(name, text, says) ROUND_AT_##name,
+#include "contract/choice.def"
+#undef CHOICE_ROUND_AT
+} RoundAt;
+
+typedef enum {
+#define CHOICE_METHOD(name, text, says) ATTRIBUTE_BY_##name,
+#include "contract/choice.def"
+#undef CHOICE_METHOD
+} AttributionMethod;
+
+typedef enum {
+#define CHOICE_TIE(name, text, says) TIE_##name,
+#include "contract/choice.def"
+#undef CHOICE_TIE
+} AttributionTie;
+
+typedef enum {
+#define PRIMITIVE(name, text, says) PRIMITIVE_##name,
+#include "contract/primitive.def"
+#undef PRIMITIVE
+    PRIMITIVE_COUNT
+} Primitive;
+
+typedef enum {
+#define ATTRIBUTE(name, text, kind) ATTRIBUTE_##name,
+#include "contract/attribute.def"
+#undef ATTRIBUTE
+    ATTRIBUTE_COUNT
+} Attribute;
+
+/* The text that a document writes for a value, and what it means in a sentence. */
+const char *contract_unit_says(BasisUnit unit);
+const char *contract_day_text(BasisDay day);
+const char *contract_day_says(BasisDay day);
+const char *contract_every_text(TimingEvery every);
+const char *contract_round_at_says(RoundAt at);
+const char *contract_tie_says(AttributionTie tie);
+const char *contract_primitive_text(Primitive primitive);
+
+/* --- the primitives --- */
+
+enum {
+    CONTRACT_AGE_MAX = 150, /* stands for itself and all ages above */
+    CONTRACT_GATE_INDICATORS_MAX = 64,
+    CONTRACT_PARTIES_MAX = 1000,
+    CONTRACT_CLAUSES_MAX = 1000,
+    CONTRACT_RATE_CELLS_MAX = 4096,
+    CONTRACT_PERIOD_MONTHS_MAX = 1200
+};
+
+/* What is counted: for each month or for the period, a person who on the day belongs to a practice
+   and, if must_be_alive, was born on or before it and had not died before it (the day of death is a
+   day lived). */
+typedef struct {
+    BasisUnit unit;
+    BasisDay day;
+    bool must_be_alive;
+} Basis;
+
+/* Lets a person through once for each of the indicators that was achieved. */
+typedef struct {
+    const Str *indicators;
+    size_t indicator_count;
+} Gate;
+
+/* What a cell of a rate table holds of one attribute. An attribute that a cell does not name is
+   whole: every value belongs to it. */
+typedef struct {
+    bool is_whole;
+    int32_t from;  /* of a range */
+    int32_t under; /* CONTRACT_AGE_MAX + 1: no upper bound */
+    uint64_t
+        choices; /* of a choice: bit i is value i (a PersonSex; number of the gate's indicator) */
+} AttributeSpan;
+
+typedef struct {
+    AttributeSpan spans[ATTRIBUTE_COUNT];
+    Decimal amount; /* major units: 2.50 dollars */
+    Str label;      /* "age under 65"; "everyone" for a table of one cell */
+    uint32_t line;
+    uint32_t column;
+} RateCell;
+
+/* Cells that together hold every combination of attribute values exactly once. */
+typedef struct {
+    const RateCell *cells;
+    size_t cell_count;
+    bool uses[ATTRIBUTE_COUNT]; /* some cell names the attribute */
+    uint32_t strides[ATTRIBUTE_COUNT];
+    const uint16_t *index; /* over the product of the attributes used */
+} RateTable;
+
+typedef struct {
+    TimingEvery every;
+} Timing;
+
+enum { CLAUSE_NODE_NONE = 255 };
+
+/* One primitive with its parameters; it works on what node `input` gives. */
+typedef struct {
+    Primitive primitive;
+    uint8_t input; /* an earlier node, so that a clause has no cycle; CLAUSE_NODE_NONE */
+    union {
+        Basis basis;
+        Gate gate;
+        RateTable rate;
+        Timing timing;
+    } as;
+} ClauseNode;
+
+/* --- the document --- */
+
+typedef struct {
+    Str id;
+    PartyRole role;
+    PartyEach each;
+    Str name;
+    Str account; /* the general-ledger code that its side of an entry is booked under; may be empty
+                  */
+} ContractParty;
+
+typedef struct {
+    Str id;
+    Str kind; /* the macro's name */
+    Str title;
+    const ContractParty *from;
+    const ContractParty *to;
+    const ClauseNode *nodes; /* the last one is what is paid */
+    size_t node_count;
+    uint32_t line;
+} Clause;
+
+typedef struct {
+    AttributionMethod method;
+    int32_t months; /* looked back over, ending with the day before */
+    const AttributionTie *ties;
+    size_t tie_count;
+} ContractAttribution;
+
+typedef struct {
+    Str id;
+    Str title;
+    int32_t version;
+    Currency currency;
+    int32_t first_day; /* both inclusive; whole months */
+    int32_t last_day;
+    int32_t month_count;
+    const ContractParty *parties;
+    size_t party_count;
+    ContractAttribution attribution;
+    Rounding rounding;
+    RoundAt round_at;
+    int32_t rate_digits; /* most digits behind the point that an amount may have */
+    const Clause *clauses;
+    size_t clause_count;
+    Str author;
+    const Str *approvers;
+    size_t approver_count;
+    Str reason;
+} Contract;
+
+/* What names outside of the document may be used. */
+typedef struct {
+    const Str *indicators;
+    size_t indicator_count;
+    bool has_indicators; /* else every indicator is taken to exist */
+} ContractKnown;
+
+/* Reads and checks a document. Everything wrong becomes a finding in `diags` (file is the name for
+   them) and gives ERR_DOCUMENT; `known` may be NULL. *ret_contract is set only without errors. */
+MUST_USE ErrorCode contract_check(Arena *arena, Str text, Str file, const ContractKnown *known,
+                                  DiagList *diags, const Contract **ret_contract);
+
+/* The contract in plain English, with a worked example a clause. The same contract gives the
+   same bytes. */
+void contract_explain(const Contract *contract, StrBuf *out);
+
+/* --- for whoever works a contract out --- */
+
+/* The clause's node of that primitive (kinds use each at most once), or NULL. */
+const ClauseNode *clause_find(const Clause *clause, Primitive primitive);
+/* Number of the cell that holds these values; values of attributes that the table does not use are
+   not looked at. Age may be any whole number from 0. Asserts that the others are in range. */
+size_t rate_cell(const RateTable *table, const int32_t values[ATTRIBUTE_COUNT]);
+/* quantity times a cell's amount by the contract's rule of rounding; false on overflow. */
+MUST_USE bool contract_amount(const Contract *contract, const RateCell *cell, int64_t quantity,
+                              int64_t *ret_minor);
+/* First and last day of period `index` of the contract for this timing, and how many there are. */
+size_t contract_period_count(const Contract *contract, TimingEvery every);
+void contract_period(const Contract *contract, TimingEvery every, size_t index, int32_t *ret_first,
+                     int32_t *ret_last);
+/* The day that a basis looks at in a span of days. */
+int32_t contract_basis_day(BasisDay day, int32_t first, int32_t last);
+const Clause *contract_find_clause(const Contract *contract, Str id);
+/* Every indicator that some clause pays for, each once, in order of first use. */
+size_t contract_indicators(const Contract *contract, Arena *arena, const Str **ret_ids);
+
+/* --- the table of kinds, for documentation --- */
+
+typedef struct {
+    Primitive primitive;
+    Str parameter;
+    Str value; /* a word fixed by the kind, or the path of the key that gives it */
+    bool is_fixed;
+    bool is_optional;
+} ClauseKindPart;
+
+typedef struct {
+    Str name;
+    Str title;
+    Str formula;
+    Str source;
+    const ClauseKindPart *parts;
+    size_t part_count;
+} ClauseKind;
+
+const ClauseKind *contract_kinds(size_t *ret_count);
+const ClauseKind *contract_find_kind(Str name);
