@@ -203,6 +203,22 @@ bool decimal_multiply(Decimal a, Decimal b, Rounding rounding, Decimal *ret_resu
                            (a.units < 0) != (b.units < 0), rounding, ret_result);
 }
 
+bool decimal_multiply_to_steps(Decimal a, Decimal b, int places, Rounding rounding,
+                               int64_t *ret_steps)
+{
+    ASSERT(decimal_is_in_range(a) && decimal_is_in_range(b));
+    ASSERT(places >= 0 && places <= DECIMAL_PLACES);
+    U128 divisor = (U128)DECIMAL_ONE * powers_of_ten[DECIMAL_PLACES - places];
+    Decimal steps; /* counts the steps and not units, but the arithmetic is the same */
+    if (!multiply_divide(magnitude_of(a.units), magnitude_of(b.units), divisor,
+                         (a.units < 0) != (b.units < 0), rounding, &steps))
+        return false;
+    if (steps.units > INT64_MAX || steps.units < INT64_MIN)
+        return false;
+    *ret_steps = (int64_t)steps.units;
+    return true;
+}
+
 bool decimal_divide(Decimal a, Decimal b, Rounding rounding, Decimal *ret_result)
 {
     ASSERT(decimal_is_in_range(a) && decimal_is_in_range(b));

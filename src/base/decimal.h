@@ -49,6 +49,9 @@ MUST_USE bool decimal_add(Decimal a, Decimal b, Decimal *ret_result);
 MUST_USE bool decimal_subtract(Decimal a, Decimal b, Decimal *ret_result);
 /* Products and quotients keep all digits inside (256 bits) and are rounded once, at 8 places. */
 MUST_USE bool decimal_multiply(Decimal a, Decimal b, Rounding rounding, Decimal *ret_result);
+/* a * b in steps of 10^-places (0 to 8), rounded once: what money is made of. false on overflow. */
+MUST_USE bool decimal_multiply_to_steps(Decimal a, Decimal b, int places, Rounding rounding,
+                                        int64_t *ret_steps);
 /* false on division by zero too. */
 MUST_USE bool decimal_divide(Decimal a, Decimal b, Rounding rounding, Decimal *ret_result);
 MUST_USE bool decimal_round(Decimal value, int places, Rounding rounding, Decimal *ret_result);

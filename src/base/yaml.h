@@ -3,7 +3,8 @@
  *
  * Read with libyaml into one small tree, so that every check can name its place. The
  * subset: one document, no anchors and aliases, no tags, no merge keys, unique keys; scalars
- * keep their text and whether they were quoted. yaml_expect_* helpers read a member of the
+ * keep their text and whether they were quoted. Numbers, true and false are not quoted.
+ * Columns count characters. yaml_expect_* helpers read a member of the
  * kind that is wanted or add a finding that says what was expected.
  */
 #pragma once
