@@ -71,9 +71,13 @@ def kill_group(process):
 def run(label, command, environment, seconds_max):
     """Runs one test, passing its output on line by line. Returns (passed, failed, skipped)."""
     started = time.monotonic()
-    process = subprocess.Popen(command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL,
-                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                               start_new_session=True)
+    try:
+        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL,
+                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                   start_new_session=True)
+    except OSError as error:
+        print(f"{label}: cannot be started: {error}", flush=True)
+        return 0, 1, 0
     timed_out = threading.Event()
 
     def stop():
