@@ -1,0 +1,225 @@
+/*
+ * cql -- HL7's Clinical Quality Language: libraries in, values over a person's record out.
+ *
+ * Libraries are parsed as they are added, and resolved together into one CqlPlan against the
+ * value sets and the concept dictionary of the records: immutable, shared by any number of
+ * threads. Each thread evaluates with a CqlEval of its own: cql_eval_begin() turns to the next
+ * person and gives up all values of the one before; each definition is worked out at most once
+ * a person and only when asked for. The engine sees Records and nothing of stores.
+ *
+ * What is wrong with a library is a finding (file, line, column, what was expected), several in a
+ * run. What goes wrong while one person is evaluated is an ERR_EVALUATION of that person (or
+ * ERR_LIMIT when the step limit was reached); the next cql_eval_begin() starts afresh.
+ *
+ *     CqlLibraries *libraries = cql_libraries_create(arena);
+ *     cql_libraries_add(libraries, text, S("Starter.cql"), &diags);
+ *     CqlPlanOptions options = {.value_sets = sets, .dict = dict, .now = now};
+ *     CqlPlan *plan;
+ *     code = cql_plan_create(arena, libraries, &options, &diags, &plan, err);
+ *     size_t definition;
+ *     if (cql_plan_find(plan, S("Starter"), S("HbA1c Measured"), &definition)) ...
+ *     CqlEval *eval = cql_eval_create(plan);
+ *     cql_eval_begin(eval, record);
+ *     code = cql_eval_definition(eval, definition, &value, err);
+ *     bool is_measured = cql_value_is_true(value);
+ *     cql_eval_destroy(eval);
+ */
+#pragma once
+
+#include "fhir/fhir.h"
+
+/* --- libraries --- */
+typedef struct CqlLibraries CqlLibraries;
+
+/* Lives in the arena. The libraries FHIRHelpers 4.0.1 and the models System and FHIR 4.0.1 are
+   known to it without being added. */
+CqlLibraries *cql_libraries_create(Arena *arena);
+/* Parses one library and keeps it under its own name and version. The text and the file's name are
+   copied. False when it has syntax errors (all findings go to diags) or is there already. */
+bool cql_libraries_add(CqlLibraries *libraries, Str source, Str file, DiagList *diags);
+size_t cql_libraries_count(const CqlLibraries *libraries);
+/* Name and version as declared ("" for a library without). */
+Str cql_libraries_name(const CqlLibraries *libraries, size_t index);
+Str cql_libraries_version(const CqlLibraries *libraries, size_t index);
+
+/* --- the plan --- */
+typedef struct CqlPlan CqlPlan;
+
+/* A parameter's value as CQL text: "Interval[@2026-01-01, @2026-12-31]", "5", "'abc'". */
+typedef struct {
+    Str library; /* empty: of every library that declares the name */
+    Str name;
+    Str value;
+} CqlParameter;
+
+typedef struct {
+    const ValueSets *value_sets; /* resolved; NULL: none */
+    const ConceptDict *dict;     /* of the records to come; NULL: no records */
+    /* The evaluation moment: Today(), Now(), TimeOfDay() and AgeInYears() read it. Its offset is
+       the time zone of values that carry none. Precision day at least; a moment of less than
+       milliseconds is filled with zeros, and without an offset it is UTC. */
+    Moment now;
+    const CqlParameter *parameters;
+    size_t parameter_count;
+    size_t steps_max; /* a person; 0: LIMIT_CQL_STEPS */
+} CqlPlanOptions;
+
+/* Resolves all libraries. ERR_DOCUMENT when any has errors (findings in diags); a plan is made only
+   without errors. The plan lives in the arena and keeps views into value sets and dictionary. */
+MUST_USE ErrorCode cql_plan_create(Arena *arena, const CqlLibraries *libraries,
+                                   const CqlPlanOptions *options, DiagList *diags,
+                                   CqlPlan **ret_plan, Error *err);
+
+/* A definition (an expression `define`, not a function) of a library of the plan. */
+typedef struct {
+    Str library;
+    Str version;
+    Str name;
+    Str type;           /* CQL type name: "System.Boolean", "List<FHIR.Observation>" */
+    bool is_boolean;    /* type is System.Boolean */
+    bool is_unfiltered; /* context Unfiltered: needs no person */
+    Str file;
+    uint32_t line;
+} CqlDefinition;
+
+size_t cql_plan_definition_count(const CqlPlan *plan);
+const CqlDefinition *cql_plan_definition(const CqlPlan *plan, size_t definition);
+/* By library name (empty: any library that has one) and definition name. */
+bool cql_plan_find(const CqlPlan *plan, Str library, Str definition, size_t *ret_definition);
+
+/* Resources that a definition could look at. */
+typedef struct {
+    uint16_t type;              /* FhirType of a resource */
+    const ConceptSet *concepts; /* of its primary code; NULL: any */
+} CqlNeed;
+
+/* A summary by which persons may be passed over: when a record has no directory entry of any of the
+   needs, the definition's value for it is cql_plan_value_without() (so it needs no evaluation).
+   False when there is no such summary: every person must be asked. */
+bool cql_plan_needs(const CqlPlan *plan, size_t definition, const CqlNeed **ret_needs,
+                    size_t *ret_count);
+
+/* --- values --- */
+typedef enum {
+    CQL_NULL,
+    CQL_BOOLEAN,
+    CQL_INTEGER,
+    CQL_LONG,
+    CQL_DECIMAL,
+    CQL_STRING,
+    CQL_DATE,
+    CQL_DATETIME,
+    CQL_TIME,
+    CQL_QUANTITY,
+    CQL_RATIO,
+    CQL_CODE,
+    CQL_CONCEPT,
+    CQL_CODE_SYSTEM,
+    CQL_VALUE_SET,
+    CQL_INTERVAL,
+    CQL_LIST,
+    CQL_TUPLE,
+    CQL_FHIR,       /* a resource or element of the record */
+    CQL_UNCERTAINTY /* an Integer known only to lie in a range */
+} CqlKind;
+
+/* 16 bytes, copied freely. What it points to is good until the next cql_eval_begin(). Read it with
+   the functions below; the fields are the engine's own. */
+typedef union {
+    struct {
+        uint8_t kind; /* CqlKind */
+        uint8_t flag;
+        uint16_t aux;
+        uint32_t count;
+        union {
+            int64_t integer;
+            const void *ptr;
+        };
+    };
+    struct {
+        uint8_t moment_kind;
+        uint8_t moment_flag;
+        uint16_t moment_aux;
+        Moment moment;
+    };
+} CqlValue;
+
+static inline CqlKind cql_value_kind(CqlValue value)
+{
+    return (CqlKind)value.kind;
+}
+
+static inline bool cql_value_is_null(CqlValue value)
+{
+    return value.kind == CQL_NULL;
+}
+
+/* Boolean true; false for false, null and everything else. */
+static inline bool cql_value_is_true(CqlValue value)
+{
+    return value.kind == CQL_BOOLEAN && value.integer != 0;
+}
+
+CqlValue cql_plan_value_without(const CqlPlan *plan, size_t definition);
+
+/* Each false when the value is null or of another kind. A FHIR primitive of the record counts as
+   the System value that it converts to, a FHIR.Quantity as a Quantity. */
+bool cql_value_boolean(CqlValue value, bool *ret_value);
+bool cql_value_integer(CqlValue value, int64_t *ret_value); /* Integer or Long */
+/* Decimal, Integer or Long. */
+bool cql_value_decimal(CqlValue value, Decimal *ret_value);
+bool cql_value_string(CqlValue value, Arena *arena, Str *ret_value);
+bool cql_value_moment(CqlValue value, Moment *ret_value); /* Date, DateTime or Time */
+/* unit is "1" where none was given. */
+bool cql_value_quantity(CqlValue value, Arena *arena, Decimal *ret_value, Str *ret_unit);
+/* The items of a list. 0 for anything else. */
+size_t cql_value_count(CqlValue value);
+CqlValue cql_value_item(CqlValue list, size_t index);
+/* Bounds as they stand (either may be null). */
+bool cql_value_interval(CqlValue value, CqlValue *ret_low, CqlValue *ret_high,
+                        bool *ret_is_low_closed, bool *ret_is_high_closed);
+/* A named element of a tuple; null when it has none. */
+CqlValue cql_value_element(CqlValue tuple, Str name);
+/* The place in the record. */
+bool cql_value_node(CqlValue value, FhirNode *ret_node);
+/* CQL text that reads back as the same value: "true", "'a'", "@2026-01-01", "5 'mg'",
+   "Interval[1, 2]", "{ 1, 2 }", "null"; of what is in the record its JSON. Canonical: equal
+   values give equal text. */
+void cql_value_format(CqlValue value, StrBuf *out);
+/* As JSON: numbers, strings (dates too), {"value", "unit"}, {"low", "high", "lowClosed",
+   "highClosed"}, arrays, objects, FHIR JSON. */
+void cql_value_json(CqlValue value, StrBuf *out);
+
+/* A resource behind a value: for explanations. */
+typedef struct {
+    uint16_t type; /* FhirType */
+    Str id;        /* in the arena given */
+    int32_t day;   /* the directory's day of it, or DAY_NONE */
+    FhirNode resource;
+} CqlEvent;
+typedef Vec(CqlEvent) CqlEventVec;
+
+/* --- evaluation --- */
+typedef struct CqlEval CqlEval;
+
+/* One a thread. Takes its memory itself. */
+CqlEval *cql_eval_create(const CqlPlan *plan);
+void cql_eval_destroy(CqlEval *eval);
+/* Turns to this person. */
+void cql_eval_begin(CqlEval *eval, Record record);
+/* Evaluates without a record: context Unfiltered, and definitions that use no data. */
+void cql_eval_begin_unfiltered(CqlEval *eval);
+/* The value of a definition. An error while evaluating stays with the person: asking again gives
+   the same error. */
+MUST_USE ErrorCode cql_eval_definition(CqlEval *eval, size_t definition, CqlValue *ret_value,
+                                       Error *err);
+/* Resources of the record inside a value (whole resources, and those that an element
+   stands in is not searched for), in order of appearance, each once. */
+void cql_eval_events(CqlEval *eval, CqlValue value, Arena *arena, CqlEventVec *ret_events);
+/* Messages of `Message(…)` with severity Trace, Message or Warning for this person since begin. */
+const DiagList *cql_eval_messages(const CqlEval *eval);
+
+/* One expression by itself, for tools and tests: parses, resolves and evaluates it without a record
+   and prints its value into out. Findings go to diags; ERR_DOCUMENT when there are errors. */
+MUST_USE ErrorCode cql_eval_expression(Arena *arena, Str expression, const CqlPlanOptions *options,
+                                       DiagList *diags, StrBuf *out, Error *err);
