@@ -273,8 +273,9 @@ ErrorCode yaml_parse(Arena *arena, Str text, Str file, DiagList *diags, YamlNode
 
 /* --- reading the tree --- */
 
-static void add_finding(const YamlReader *reader, Place place, Str rule, const char *format,
-                        va_list args)
+static __attribute__((format(printf, 4, 0))) void add_finding(const YamlReader *reader, Place place,
+                                                              Str rule, const char *format,
+                                                              va_list args)
 {
     char text[1024];
     vsnprintf(text, sizeof(text), format, args);
@@ -461,15 +462,14 @@ static size_t edit_distance(Str a, Str b)
     return row[b.len];
 }
 
-/* The known name that the key was likely meant to be: at most a third of it wrong. */
-static const Str *nearest_name(Str key, const Str *known, size_t count)
+const Str *yaml_nearest_name(Str word, const Str *known, size_t count)
 {
     const Str *best = NULL;
-    size_t least = key.len / 3 + 2;
+    size_t least = word.len / 3 + 2;
     for (size_t i = 0; i < count; i++) {
-        if (key.len > WORD_MAX || known[i].len > WORD_MAX)
+        if (word.len > WORD_MAX || known[i].len > WORD_MAX)
             continue;
-        size_t distance = edit_distance(key, known[i]);
+        size_t distance = edit_distance(word, known[i]);
         if (distance < least) {
             least = distance;
             best = &known[i];
@@ -497,7 +497,7 @@ void yaml_check_keys(const YamlReader *reader, const YamlNode *mapping, const St
             continue;
         Place place = {.line = member->key_line, .column = member->key_column};
         Str shown = str_slice(member->key, 0, WORD_MAX);
-        const Str *nearest = nearest_name(member->key, known, count);
+        const Str *nearest = yaml_nearest_name(member->key, known, count);
         if (nearest != NULL)
             finding(reader, place, S("yaml-unknown-key"),
                     "unknown key \"%.*s\"; did you mean \"%.*s\"?", STR_ARG(shown),

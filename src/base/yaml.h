@@ -63,3 +63,5 @@ const YamlNode *yaml_get_kind(const YamlReader *reader, const YamlNode *mapping,
  * hint. */
 void yaml_check_keys(const YamlReader *reader, const YamlNode *mapping, const Str *known,
                      size_t count);
+/* The known name that the word was likely meant to be (at most a third of it wrong), or NULL. */
+const Str *yaml_nearest_name(Str word, const Str *known, size_t count);
