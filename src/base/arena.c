@@ -158,7 +158,7 @@ void *arena_grow(Arena *arena, void *old, size_t old_size, size_t new_size)
         return old;
     }
     void *result = arena_alloc(arena, new_size);
-    if (old_size > 0)
+    if (old != NULL && old_size > 0)
         memcpy(result, old, old_size);
     return result;
 }

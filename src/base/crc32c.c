@@ -88,11 +88,11 @@ __attribute__((target("sse4.2,pclmul"))) static uint32_t crc_streams(uint32_t cr
         for (size_t i = 0; i < STREAM_BYTES; i += 8) {
             a = _mm_crc32_u64(a, load64(at + i));
             b = _mm_crc32_u64(b, load64(at + STREAM_BYTES + i));
-            c = _mm_crc32_u64(c, load64(at + 2 * STREAM_BYTES + i));
+            c = _mm_crc32_u64(c, load64(at + 2 * (size_t)STREAM_BYTES + i));
         }
         crc = crc_shift((uint32_t)a, SHIFT_TWO_STREAMS) ^ crc_shift((uint32_t)b, SHIFT_ONE_STREAM) ^
               (uint32_t)c;
-        at += 3 * STREAM_BYTES;
+        at += 3 * (size_t)STREAM_BYTES;
         size -= 3 * (size_t)STREAM_BYTES;
     }
     for (; size >= 8; at += 8, size -= 8)

@@ -58,7 +58,7 @@ int32_t day_add_months(int32_t day, int32_t months)
     int32_t of_month;
     day_to_date(day, &year, &month, &of_month);
     int64_t index = (int64_t)year * 12 + month - 1 + months;
-    if (index < YEAR_MIN * 12 || index >= (YEAR_MAX + 1) * 12)
+    if (index < (int64_t)YEAR_MIN * 12 || index >= (int64_t)(YEAR_MAX + 1) * 12)
         return DAY_NONE;
     year = (int32_t)(index / 12);
     month = (int32_t)(index % 12) + 1;
@@ -309,7 +309,7 @@ int32_t moment_day(Moment moment)
 static int64_t moment_ms(Moment moment, int16_t default_offset_minutes)
 {
     int64_t ms = ((int64_t)moment.hour * 60 + moment.minute) * MS_PER_MINUTE +
-                 moment.second * 1000 + moment.millisecond;
+                 (int64_t)moment.second * 1000 + moment.millisecond;
     if (moment.year == 0)
         return ms;
     int16_t offset =

@@ -28,7 +28,8 @@ const char *error_code_text(ErrorCode code)
     return error_texts[code];
 }
 
-static void error_fill(Error *err, ErrorCode code, const char *format, va_list args)
+static __attribute__((format(printf, 3, 0))) void error_fill(Error *err, ErrorCode code,
+                                                             const char *format, va_list args)
 {
     ASSERT(code != ERR_OK);
     err->code = code;

@@ -362,7 +362,7 @@ ErrorCode io_map(Str path, IoMap *ret_map, Error *err)
 void io_unmap(IoMap *map)
 {
     if (map->ptr != NULL)
-        (void)munmap((void *)(uintptr_t)map->ptr, map->size);
+        (void)munmap((void *)map->ptr, map->size);
     *map = (IoMap){0};
 }
 

@@ -494,47 +494,57 @@ static ErrorCode read_member(JsonReader *reader, Map *seen, size_t base)
     return code;
 }
 
+/* One item of an array or one member of an object, onto the stack. */
+static ErrorCode read_item(JsonReader *reader, JsonKind kind, Map *seen, size_t base)
+{
+    if (kind == JSON_OBJECT)
+        return read_member(reader, seen, base);
+    JsonValue item = {0};
+    ErrorCode code = read_value(reader, &item);
+    if (code == ERR_OK)
+        VEC_PUSH(reader->scratch, &reader->stack, item);
+    return code;
+}
+
+/* The items up to the closing bracket, which is taken too. */
+static ErrorCode read_items(JsonReader *reader, JsonKind kind, size_t base)
+{
+    char closing = kind == JSON_OBJECT ? '}' : ']';
+    Map seen;
+    map_init(&seen, reader->scratch);
+    bool is_end = peek(reader) == closing;
+    while (!is_end) {
+        ErrorCode code = read_item(reader, kind, &seen, base);
+        if (code != ERR_OK)
+            return code;
+        is_end = peek(reader) == closing;
+        if (!is_end && peek(reader) != ',')
+            return fail(reader, here(reader),
+                        kind == JSON_OBJECT ? "expected ',' or '}'" : "expected ',' or ']'");
+        if (!is_end)
+            reader->next++;
+    }
+    reader->next++;
+    return ERR_OK;
+}
+
 /* An object or an array, whose opening bracket is next. */
 static ErrorCode read_container(JsonReader *reader, JsonValue *value)
 {
-    bool is_object = peek(reader) == '{';
-    char closing = is_object ? '}' : ']';
     size_t base = reader->stack.count;
-    Map seen;
-    map_init(&seen, reader->scratch);
-    value->kind = is_object ? JSON_OBJECT : JSON_ARRAY;
+    value->kind = peek(reader) == '{' ? JSON_OBJECT : JSON_ARRAY;
     if (reader->depth == LIMIT_JSON_DEPTH) {
-        (void)fail(reader, here(reader), "nested too deep");
+        go_to(reader, here(reader));
         return error_set(reader->err, ERR_LIMIT, "line %u, column %u: nested more than %d deep",
                          reader->line, column_of(reader), LIMIT_JSON_DEPTH);
     }
     reader->depth++;
     reader->next++;
-    bool is_first = true;
-    while (peek(reader) != closing || !is_first) {
-        ErrorCode code;
-        JsonValue item = {0};
-        if (is_object) {
-            code = read_member(reader, &seen, base);
-        } else {
-            code = read_value(reader, &item);
-            if (code == ERR_OK)
-                VEC_PUSH(reader->scratch, &reader->stack, item);
-        }
-        if (code != ERR_OK)
-            return code;
-        is_first = false;
-        if (peek(reader) == closing)
-            break;
-        if (peek(reader) != ',')
-            return fail(reader, here(reader),
-                        is_object ? "expected ',' or '}'" : "expected ',' or ']'");
-        reader->next++;
-    }
-    reader->next++;
+    ErrorCode code = read_items(reader, value->kind, base);
     reader->depth--;
-    close_items(reader, value, base);
-    return ERR_OK;
+    if (code == ERR_OK)
+        close_items(reader, value, base);
+    return code;
 }
 
 static ErrorCode read_value(JsonReader *reader, JsonValue *value)
