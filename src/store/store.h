@@ -60,8 +60,8 @@ size_t store_partition_count(const Store *store);
 uint32_t store_partition_persons(const Store *store, size_t partition);
 
 /* --- reading --- */
-/* The persons of a partition. Verified when first asked for (by one thread, others wait), then one
-   atomic load. */
+/* The persons of a partition. Verified when first asked for; from then on the cost of an atomic
+   load. */
 MUST_USE ErrorCode store_batch(const Store *store, size_t partition, const RecordBatch **ret_batch,
                                Error *err);
 /* As store_batch for questions that the directory answers alone: the tapes are not verified, not

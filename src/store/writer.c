@@ -1,0 +1,268 @@
+#include "store/store_int.h"
+
+#include <pthread.h>
+
+#include "base/io.h"
+
+/*
+ * The next version grows in gen-<n> beside the present one; nothing but the replacement of
+ * the manifest makes it count. Everything that the manifest will name is synced before,
+ * files first, then the folders that hold their names.
+ */
+typedef struct {
+    ManifestFile file;
+    bool is_written;
+} WrittenPartition;
+
+struct StoreWriter {
+    Arena *arena; /* of its own, under the lock below */
+    pthread_mutex_t lock;
+    IoFile lock_file;
+    Str path;
+    Str generation_path;
+    Str temp_path;
+    bool has_earlier;
+    uint32_t earlier; /* the present version's number */
+    Manifest manifest;
+    bool has_dict;
+    Vec(WrittenPartition) partitions;
+};
+
+/* ---- beginning ---- */
+
+static Str parent_of(Str path)
+{
+    while (path.len > 1 && path.ptr[path.len - 1] == '/')
+        path.len--;
+    while (path.len > 0 && path.ptr[path.len - 1] != '/')
+        path.len--;
+    while (path.len > 1 && path.ptr[path.len - 1] == '/')
+        path.len--;
+    return path.len == 0 ? S(".") : path;
+}
+
+/* Removes what no manifest names, and finds the first number that is free. */
+static ErrorCode clear_leftovers(StoreWriter *writer, bool may_remove_versions, Error *err)
+{
+    IoNames names = {0};
+    ErrorCode code = io_list_dir(writer->arena, writer->path, &names, err);
+    if (code != ERR_OK)
+        return code;
+    uint32_t highest = writer->has_earlier ? writer->earlier : 0;
+    VEC_FOREACH (Str, name, &names) {
+        uint32_t generation;
+        bool is_version = store_parse_generation(*name, &generation);
+        if (is_version && generation > highest)
+            highest = generation;
+        bool is_left = str_starts_with(*name, S("tmp-")) ||
+                       (is_version && may_remove_versions && generation != writer->earlier);
+        if (is_left)
+            code = io_remove_tree(io_join(writer->arena, writer->path, *name), err);
+        if (code != ERR_OK)
+            return code;
+    }
+    /* Numbers follow the present version's, so that the same loads give the same names whatever
+       was interrupted between them. */
+    bool is_clean = may_remove_versions || !writer->has_earlier;
+    writer->manifest.generation = (is_clean ? writer->earlier : highest) + 1;
+    return io_remove(io_join(writer->arena, writer->path, S("manifest.tmp")), err);
+}
+
+static ErrorCode begin(StoreWriter *writer, Error *err)
+{
+    ErrorCode code = io_make_dirs(writer->path, err);
+    if (code == ERR_OK)
+        code = io_sync_dir(parent_of(writer->path), err);
+    if (code == ERR_OK)
+        code = io_lock(io_join(writer->arena, writer->path, S("lock")), &writer->lock_file, err);
+    if (code != ERR_OK)
+        return code;
+    Manifest earlier;
+    Arena *scratch CLEANUP(arena_cleanup) = arena_create(0);
+    ErrorCode found = manifest_read(scratch, writer->path, &earlier, NULL);
+    writer->has_earlier = found == ERR_OK;
+    writer->earlier = writer->has_earlier ? earlier.generation : 0;
+    /* A manifest that cannot be read may still be mended by hand: its files are kept until a new
+       version is whole. */
+    code = clear_leftovers(writer, found == ERR_OK || found == ERR_NOT_FOUND, err);
+    if (code != ERR_OK)
+        return code;
+    uint32_t generation = writer->manifest.generation;
+    writer->generation_path = store_generation_path(writer->arena, writer->path, generation);
+    writer->temp_path =
+        io_join(writer->arena, writer->path, str_format(writer->arena, "tmp-%06u", generation));
+    code = io_make_dirs(writer->generation_path, err);
+    if (code == ERR_OK)
+        code = io_make_dirs(writer->temp_path, err);
+    return code;
+}
+
+ErrorCode store_writer_begin(Arena *arena, Str path, StoreWriter **ret_writer, Error *err)
+{
+    StoreWriter *writer = ARENA_NEW(arena, StoreWriter);
+    writer->arena = arena_create(0);
+    pthread_mutex_init(&writer->lock, NULL);
+    writer->lock_file = IO_FILE_CLOSED;
+    writer->path = str_copy(writer->arena, path);
+    writer->manifest.model = store_model_mark();
+    ErrorCode code = begin(writer, err);
+    if (code != ERR_OK) {
+        store_writer_end(writer);
+        return code;
+    }
+    *ret_writer = writer;
+    return ERR_OK;
+}
+
+Str store_writer_temp_dir(const StoreWriter *writer)
+{
+    return writer->temp_path;
+}
+
+/* ---- writing files ---- */
+
+static ErrorCode write_parts(Str path, const Str *parts, size_t count, Error *err)
+{
+    IoFile file CLEANUP(io_close_cleanup) = IO_FILE_CLOSED;
+    ErrorCode code = io_create(path, &file, err);
+    for (size_t i = 0; code == ERR_OK && i < count; i++) {
+        if (parts[i].len > 0)
+            code = io_write(&file, parts[i].ptr, parts[i].len, err);
+    }
+    if (code == ERR_OK)
+        code = io_sync(&file, err);
+    if (code == ERR_OK)
+        code = io_close(&file, err);
+    return code;
+}
+
+ErrorCode store_writer_dict(StoreWriter *writer, const ConceptDict *dict, Error *err)
+{
+    ASSERT(!writer->has_dict);
+    Arena *arena CLEANUP(arena_cleanup) = arena_create(0);
+    Str bytes = concept_dict_serialise(dict, arena);
+    ErrorCode code =
+        write_parts(io_join(arena, writer->generation_path, S("concepts.brd")), &bytes, 1, err);
+    if (code != ERR_OK)
+        return code;
+    writer->manifest.dict =
+        (ManifestFile){.size = bytes.len, .crc = io_crc32c(0, bytes.ptr, bytes.len)};
+    writer->has_dict = true;
+    return ERR_OK;
+}
+
+static ErrorCode write_batch(Arena *arena, Str path, const RecordBatch *batch,
+                             ManifestFile *ret_file, Error *err)
+{
+    static const char zeros[PARTITION_ALIGN];
+    PartitionImage image;
+    ErrorCode code = partition_image(arena, batch, &image, err);
+    if (code != ERR_OK)
+        return code;
+    const Str parts[] = {
+        image.front,
+        {.ptr = (const char *)image.area, .len = image.area_size},
+        {.ptr = zeros, .len = image.padding},
+    };
+    code = write_parts(path, parts, COUNT_OF(parts), err);
+    if (code != ERR_OK)
+        return code;
+    *ret_file = (ManifestFile){
+        .size = image.front.len + image.area_size + image.padding,
+        .first_hash = batch->person_count == 0 ? 0 : batch->id_hashes[0],
+        .persons = batch->person_count,
+        .crc = image.head_crc,
+    };
+    return ERR_OK;
+}
+
+static uint64_t count_types(StoreWriter *writer, const RecordBatch *batch)
+{
+    uint64_t total = 0;
+    for (size_t type = 0; type < FHIR_RESOURCE_TYPE_LIMIT; type++) {
+        writer->manifest.by_type[type] += batch->types[type].entries.count;
+        total += batch->types[type].entries.count;
+    }
+    return total;
+}
+
+ErrorCode store_writer_add(StoreWriter *writer, size_t partition, const RecordBatch *batch,
+                           Error *err)
+{
+    Arena *arena CLEANUP(arena_cleanup) = arena_create(0);
+    ManifestFile file;
+    ErrorCode code = write_batch(
+        arena, store_partition_path(arena, writer->generation_path, partition), batch, &file, err);
+    if (code != ERR_OK)
+        return code;
+    pthread_mutex_lock(&writer->lock);
+    while (writer->partitions.count <= partition)
+        VEC_PUSH(writer->arena, &writer->partitions, (WrittenPartition){0});
+    ASSERT(!writer->partitions.items[partition].is_written);
+    writer->partitions.items[partition] = (WrittenPartition){.file = file, .is_written = true};
+    (void)count_types(writer, batch);
+    pthread_mutex_unlock(&writer->lock);
+    return ERR_OK;
+}
+
+ErrorCode store_writer_shared(StoreWriter *writer, const RecordBatch *batch, Error *err)
+{
+    Arena *arena CLEANUP(arena_cleanup) = arena_create(0);
+    ManifestFile file;
+    ErrorCode code = write_batch(arena, io_join(arena, writer->generation_path, S("shared.brp")),
+                                 batch, &file, err);
+    if (code != ERR_OK)
+        return code;
+    pthread_mutex_lock(&writer->lock);
+    ASSERT(!writer->manifest.has_shared);
+    writer->manifest.has_shared = true;
+    writer->manifest.shared = file;
+    writer->manifest.shared_resources = count_types(writer, batch);
+    pthread_mutex_unlock(&writer->lock);
+    return ERR_OK;
+}
+
+/* ---- the end ---- */
+
+ErrorCode store_writer_commit(StoreWriter *writer, const StoreSource *source, Error *err)
+{
+    ASSERT(writer->has_dict);
+    Manifest *manifest = &writer->manifest;
+    manifest->partition_count = writer->partitions.count;
+    manifest->partitions = ARENA_ARRAY(writer->arena, ManifestFile, writer->partitions.count);
+    for (size_t i = 0; i < writer->partitions.count; i++) {
+        const WrittenPartition *written = &writer->partitions.items[i];
+        ASSERT(written->is_written);
+        ASSERT(i == 0 || written->file.first_hash > written[-1].file.first_hash);
+        manifest->partitions[i] = written->file;
+    }
+    manifest->source = *source;
+    ErrorCode code = io_sync_dir(writer->generation_path, err);
+    if (code == ERR_OK)
+        code = io_sync_dir(writer->path, err);
+    if (code == ERR_OK)
+        code = io_replace_file(manifest_path(writer->arena, writer->path),
+                               manifest_format(writer->arena, manifest), err);
+    if (code != ERR_OK)
+        return code;
+    /* From here the version counts: what cannot be removed now is removed by the next writer. */
+    writer->generation_path = (Str){0};
+    if (writer->has_earlier)
+        (void)io_remove_tree(store_generation_path(writer->arena, writer->path, writer->earlier),
+                             NULL);
+    return ERR_OK;
+}
+
+void store_writer_end(StoreWriter *writer)
+{
+    if (writer == NULL)
+        return;
+    if (writer->temp_path.len > 0)
+        (void)io_remove_tree(writer->temp_path, NULL);
+    if (writer->generation_path.len > 0)
+        (void)io_remove_tree(writer->generation_path, NULL);
+    io_close_cleanup(&writer->lock_file);
+    Arena *arena = writer->arena;
+    pthread_mutex_destroy(&writer->lock);
+    arena_destroy(arena);
+}
