@@ -36,5 +36,6 @@ void *vec_grow(Arena *arena, void *items, size_t *capacity, size_t wanted, size_
         (vec)->items[(vec)->count++] = (__VA_ARGS__);                                              \
     } while (0)
 
+/* The test of count keeps an empty Vec, whose items are NULL, from pointer arithmetic. */
 #define VEC_FOREACH(Type, name, vec)                                                               \
-    for (Type *name = (vec)->items; name < (vec)->items + (vec)->count; name++)
+    for (Type *name = (vec)->items; (vec)->count > 0 && name < (vec)->items + (vec)->count; name++)
