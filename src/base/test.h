@@ -22,10 +22,11 @@ typedef struct {
     static void test_name(UNUSED Arena *arena)
 
 #define CHECK(cond)          check_true((cond), #cond, __FILE__, __LINE__)
-#define CHECK_INT(got, want) check_int((got), (want), #got, __FILE__, __LINE__)
+#define CHECK_INT(got, want) check_int((int64_t)(got), (int64_t)(want), #got, __FILE__, __LINE__)
 #define CHECK_STR(got, want) check_str((got), (want), #got, __FILE__, __LINE__)
 /* As CHECK_INT and CHECK_STR, and name the row of a table-driven test. */
-#define CHECK_ROW(row, got, want)     check_int((got), (want), (row), __FILE__, __LINE__)
+#define CHECK_ROW(row, got, want)                                                                  \
+    check_int((int64_t)(got), (int64_t)(want), (row), __FILE__, __LINE__)
 #define CHECK_ROW_STR(row, got, want) check_str((got), (want), (row), __FILE__, __LINE__)
 /* An ErrorCode that must be ERR_OK; prints the Error else. */
 #define CHECK_OK(code, err) check_ok((code), (err), #code, __FILE__, __LINE__)
