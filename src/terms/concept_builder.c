@@ -146,7 +146,8 @@ ConceptBuilder *concept_builder_create(void)
     builder->system_arena = arena_create(0);
     map_init(&builder->system_numbers, builder->system_arena);
     atomic_store(&builder->next_id, 1);
-    atomic_store(&builder->bytes, sizeof(*builder) + SHARD_COUNT * SHARD_SLOTS_FIRST * 4);
+    atomic_store(&builder->bytes,
+                 sizeof(*builder) + (size_t)SHARD_COUNT * SHARD_SLOTS_FIRST * sizeof(ConceptId));
     return builder;
 }
 

@@ -472,7 +472,7 @@ void value_sets_resolve(ValueSets *sets, DiagList *diags)
     for (size_t i = 0; i < sets->sources.count; i++) {
         ValueSetSource *source = &sets->sources.items[i];
         if (resolve_source(sets, source, 1, diags) == RESOLVED)
-            VEC_PUSH(sets->arena, &sets->usable, &source->set);
+            VEC_PUSH(sets->arena, &sets->usable, i);
     }
 }
 
@@ -493,7 +493,7 @@ size_t value_sets_count(const ValueSets *sets)
 const ValueSet *value_sets_at(const ValueSets *sets, size_t index)
 {
     ASSERT(index < sets->usable.count);
-    return sets->usable.items[index];
+    return &sets->sources.items[sets->usable.items[index]].set;
 }
 
 ConceptSet value_set_bind(const ValueSet *set, const ConceptDict *dict, Arena *arena)

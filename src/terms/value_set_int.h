@@ -46,7 +46,7 @@ struct ValueSets {
     Arena *arena;
     Map systems; /* one copy of the text of each system */
     Vec(ValueSetSource) sources;
-    Vec(const ValueSet *) usable;
+    Vec(size_t) usable; /* numbers of sources */
     bool is_resolved;
 };
 

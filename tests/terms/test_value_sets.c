@@ -2,11 +2,10 @@
 #include <spawn.h>
 #include <stdlib.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/test.h"
 #include "terms/terms.h"
-
-extern char **environ;
 
 /* "system|code system|code" in order, or "unusable". */
 static Str codes_of(Arena *arena, const ValueSet *set)
