@@ -22,8 +22,11 @@
 typedef struct {
     Str id;
     Str title;
-    Str library;    /* CQL library */
-    Str definition; /* Boolean definition in context Patient */
+    Str library;         /* CQL library */
+    Str definition;      /* Boolean definition in context Patient */
+    const Str *evidence; /* definitions whose values explain why somebody is on it */
+    size_t evidence_count;
+    uint32_t line; /* in MeasureSpec.file */
 } RegisterSpec;
 
 /* An indicator of the proportion kind (FHIR Measure: proportion, boolean basis). Within the
@@ -39,6 +42,7 @@ typedef struct {
     Str closes;          /* what would close the gap, for people */
     const Str *evidence; /* definitions whose values explain the answer */
     size_t evidence_count;
+    uint32_t line;
 } IndicatorSpec;
 
 typedef struct {
@@ -48,6 +52,7 @@ typedef struct {
     size_t indicator_count;
     int32_t period_first; /* days, both inclusive: CQL parameter "Measurement Period" */
     int32_t period_last;
+    Str file; /* where registers and indicators were read, for findings */
 } MeasureSpec;
 
 /* Reads the mappings `registers:` and `indicators:` of a document (docs/measures.md has the form).
@@ -72,12 +77,13 @@ typedef struct MeasureResults MeasureResults;
 
 typedef struct {
     size_t threads;
-    Progress *progress;
+    Progress *progress; /* may be NULL */
+    DiagList *diags;    /* findings about persons, in order of partition and row */
 } MeasureOptions;
 
 MUST_USE ErrorCode measure_run(Arena *arena, const MeasurePlan *plan, const Store *store,
-                               const MeasureOptions *options, DiagList *diags,
-                               MeasureResults **ret_results, Error *err);
+                               const MeasureOptions *options, MeasureResults **ret_results,
+                               Error *err);
 
 const MeasureSpec *measure_results_spec(const MeasureResults *results);
 bool measure_is_in(const MeasureResults *results, Population population, size_t index,
@@ -100,8 +106,24 @@ typedef struct {
     int32_t day;  /* of that event, or DAY_NONE */
 } Evidence;
 typedef Vec(Evidence) EvidenceVec;
-/* The evidence of an indicator for one person: evaluates its evidence definitions. eval is the
- * caller's (one a thread). */
-MUST_USE ErrorCode measure_evidence(Arena *arena, const MeasurePlan *plan, CqlEval *eval,
-                                    size_t indicator, Record record, EvidenceVec *ret_evidence,
-                                    Error *err);
+
+/* Who asks, with what: the evaluator is the caller's (one a thread), the evidence lives in the
+ * arena.
+ */
+typedef struct {
+    Arena *arena;
+    const MeasurePlan *plan;
+    CqlEval *eval;
+} MeasureAsk;
+
+/* The evidence of an indicator for one person: turns the evaluator to the person and evaluates the
+   indicator's evidence definitions. A definition that finds nothing gives one Evidence that says
+   so.
+ */
+MUST_USE ErrorCode measure_evidence(const MeasureAsk *ask, size_t indicator, Record record,
+                                    EvidenceVec *ret_evidence, Error *err);
+/* Why a person is on a register. */
+MUST_USE ErrorCode measure_register_evidence(const MeasureAsk *ask, size_t register_index,
+                                             Record record, EvidenceVec *ret_evidence, Error *err);
+/* The CQL parameter "Measurement Period" of the spec, for cql_plan_create: whole days. */
+Str measure_period_text(const MeasureSpec *spec, Arena *arena);

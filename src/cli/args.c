@@ -1,0 +1,191 @@
+/* From words to a command, its arguments and options; and what options' values mean. */
+#include "base/date.h"
+#include "base/yaml.h"
+#include "cli/cli_int.h"
+
+size_t cli_command_names(Arena *arena, const Str **ret_names)
+{
+    Str *names = ARENA_ARRAY(arena, Str, cli_command_count);
+    for (size_t i = 0; i < cli_command_count; i++)
+        names[i] = cli_commands[i].name;
+    *ret_names = names;
+    return cli_command_count;
+}
+
+static ErrorCode unknown_command(Cli *cli, Str word)
+{
+    const Str *names;
+    size_t count = cli_command_names(cli->arena, &names);
+    const Str *near = yaml_nearest_name(word, names, count);
+    if (near == NULL)
+        return error_set(&cli->err, ERR_USAGE, "there is no command '%.*s'; see braid help",
+                         STR_ARG(word));
+    return error_set(&cli->err, ERR_USAGE, "there is no command '%.*s'; did you mean '%.*s'?",
+                     STR_ARG(word), STR_ARG(*near));
+}
+
+/* Finds the command by its one or two words; gives how many words that took. */
+static ErrorCode find_command(Cli *cli, size_t count, const Str *words, size_t *ret_used)
+{
+    Str two = count < 2 ? words[0]
+                        : str_format(cli->arena, "%.*s %.*s", STR_ARG(words[0]), STR_ARG(words[1]));
+    for (size_t i = 0; i < cli_command_count; i++) {
+        bool is_one = str_eq(cli_commands[i].name, words[0]);
+        if (!is_one && !str_eq(cli_commands[i].name, two))
+            continue;
+        cli->command = &cli_commands[i];
+        *ret_used = is_one ? 1 : 2;
+        return ERR_OK;
+    }
+    Str family = str_format(cli->arena, "%.*s ", STR_ARG(words[0]));
+    for (size_t i = 0; i < cli_command_count; i++)
+        if (str_starts_with(cli_commands[i].name, family))
+            return unknown_command(cli, count < 2 ? family : two);
+    return unknown_command(cli, words[0]);
+}
+
+static ErrorCode unknown_option(Cli *cli, Str name)
+{
+    Str known[OPTION_COUNT];
+    size_t count = 0;
+    for (size_t i = 0; i < OPTION_COUNT; i++)
+        if ((cli->command->options >> i & 1) != 0)
+            known[count++] = cli_options[i].name;
+    const Str *near = yaml_nearest_name(name, known, count);
+    if (near == NULL)
+        return error_set(&cli->err, ERR_USAGE, "%.*s has no option --%.*s; see braid help %.*s",
+                         STR_ARG(cli->command->name), STR_ARG(name), STR_ARG(cli->command->name));
+    return error_set(&cli->err, ERR_USAGE, "%.*s has no option --%.*s; did you mean --%.*s?",
+                     STR_ARG(cli->command->name), STR_ARG(name), STR_ARG(*near));
+}
+
+/* One option from words[*at]; moves *at past what it used beyond the first word. */
+static ErrorCode parse_option(Cli *cli, size_t count, const Str *words, size_t *at)
+{
+    Str name = str_slice(words[*at], 2, SIZE_MAX);
+    Str value = {0};
+    size_t equals = str_find_char(name, '=');
+    bool has_value = equals != SIZE_MAX;
+    if (has_value) {
+        value = str_slice(name, equals + 1, SIZE_MAX);
+        name = str_slice(name, 0, equals);
+    }
+    size_t option = 0;
+    while (option < OPTION_COUNT &&
+           !((cli->command->options >> option & 1) != 0 && str_eq(cli_options[option].name, name)))
+        option++;
+    if (option == OPTION_COUNT)
+        return unknown_option(cli, name);
+    bool wants_value = !str_is_empty(cli_options[option].value);
+    if (has_value && !wants_value)
+        return error_set(&cli->err, ERR_USAGE, "--%.*s takes no value", STR_ARG(name));
+    if (wants_value && !has_value) {
+        if (*at + 1 >= count)
+            return error_set(&cli->err, ERR_USAGE, "--%.*s needs a value: %.*s", STR_ARG(name),
+                             STR_ARG(cli_options[option].value));
+        value = words[++*at];
+    }
+    if (wants_value && str_is_empty(value))
+        return error_set(&cli->err, ERR_USAGE, "--%.*s needs a value: %.*s", STR_ARG(name),
+                         STR_ARG(cli_options[option].value));
+    VEC_PUSH(cli->arena, &cli->given, (GivenOption){.option = (OptionId)option, .value = value});
+    return ERR_OK;
+}
+
+ErrorCode cli_parse(Cli *cli, size_t count, const Str *words)
+{
+    if (count == 0)
+        return error_set(&cli->err, ERR_USAGE, "no command was given; see braid help");
+    size_t at = 0;
+    ErrorCode code = find_command(cli, count, words, &at);
+    bool only_arguments = false;
+    for (; code == ERR_OK && at < count; at++) {
+        if (!only_arguments && str_eq(words[at], S("--")))
+            only_arguments = true;
+        else if (!only_arguments && str_eq(words[at], S("-h")))
+            VEC_PUSH(cli->arena, &cli->given, (GivenOption){.option = OPTION_HELP});
+        else if (!only_arguments && str_starts_with(words[at], S("--")))
+            code = parse_option(cli, count, words, &at);
+        else if (!only_arguments && words[at].len > 1 && words[at].ptr[0] == '-')
+            code = error_set(&cli->err, ERR_USAGE,
+                             "'%.*s' is no option: options begin with two dashes (a file of that "
+                             "name goes behind --)",
+                             STR_ARG(words[at]));
+        else
+            VEC_PUSH(cli->arena, &cli->arguments, words[at]);
+    }
+    if (code != ERR_OK || cli_has(cli, OPTION_HELP))
+        return code;
+    const CommandSpec *command = cli->command;
+    if (cli->arguments.count < command->least)
+        return error_set(&cli->err, ERR_USAGE, "too few arguments; usage: braid %.*s %.*s",
+                         STR_ARG(command->name), STR_ARG(command->arguments));
+    if (cli->arguments.count > command->most)
+        return error_set(&cli->err, ERR_USAGE, "what is '%.*s'? usage: braid %.*s %.*s",
+                         STR_ARG(cli->arguments.items[command->most]), STR_ARG(command->name),
+                         STR_ARG(command->arguments));
+    return ERR_OK;
+}
+
+bool cli_has(const Cli *cli, OptionId option)
+{
+    for (size_t i = 0; i < cli->given.count; i++)
+        if (cli->given.items[i].option == option)
+            return true;
+    return false;
+}
+
+Str cli_text(const Cli *cli, OptionId option)
+{
+    for (size_t i = cli->given.count; i > 0; i--)
+        if (cli->given.items[i - 1].option == option)
+            return cli->given.items[i - 1].value;
+    return (Str){0};
+}
+
+ErrorCode cli_number(Cli *cli, OptionId option, int64_t least, int64_t most, int64_t *ret_value)
+{
+    if (!cli_has(cli, option))
+        return ERR_OK;
+    Str text = cli_text(cli, option);
+    int64_t value;
+    if (!str_to_int64(text, &value) || value < least || value > most)
+        return error_set(
+            &cli->err, ERR_USAGE, "--%.*s: '%.*s' is no whole number from %lld to %lld",
+            STR_ARG(cli_options[option].name), STR_ARG(text), (long long)least, (long long)most);
+    *ret_value = value;
+    return ERR_OK;
+}
+
+ErrorCode cli_size(Cli *cli, OptionId option, size_t *ret_value)
+{
+    if (!cli_has(cli, option))
+        return ERR_OK;
+    static const char units[] = "KMGT";
+    Str text = cli_text(cli, option);
+    Str digits = text;
+    unsigned shift = 0;
+    for (unsigned i = 0; i < 4; i++)
+        if (text.len > 0 && (text.ptr[text.len - 1] & ~0x20) == units[i]) {
+            shift = 10 * (i + 1);
+            digits.len--;
+        }
+    int64_t value;
+    if (!str_to_int64(digits, &value) || value <= 0 || value > (INT64_MAX >> shift))
+        return error_set(&cli->err, ERR_USAGE,
+                         "--%.*s: '%.*s' is no size: write it like 512M or 4G",
+                         STR_ARG(cli_options[option].name), STR_ARG(text));
+    *ret_value = (size_t)value << shift;
+    return ERR_OK;
+}
+
+ErrorCode cli_day(Cli *cli, OptionId option, int32_t *ret_day)
+{
+    if (!cli_has(cli, option))
+        return ERR_OK;
+    Str text = cli_text(cli, option);
+    if (!day_parse(text, ret_day))
+        return error_set(&cli->err, ERR_USAGE, "--%.*s: '%.*s' is no day: write it like 2020-12-31",
+                         STR_ARG(cli_options[option].name), STR_ARG(text));
+    return ERR_OK;
+}

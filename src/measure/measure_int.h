@@ -1,0 +1,36 @@
+/*
+ * measure_int -- what the files of this folder share: the plan with its definitions found.
+ */
+#pragma once
+
+#include "measure/measure.h"
+
+enum { DEFINITION_NONE = -1 };
+
+typedef struct {
+    size_t definition;
+    const size_t *evidence; /* definitions, as many as the spec names */
+    /* What a person must have an entry of to be asked; none of it: `value_without`. */
+    const CqlNeed *needs;
+    size_t need_count;
+    bool has_needs;
+    bool is_true_without;
+} RegisterPlan;
+
+typedef struct {
+    size_t register_index;
+    int64_t denominator; /* a definition or DEFINITION_NONE */
+    int64_t exclusion;
+    size_t numerator;
+    const size_t *evidence;
+} IndicatorPlan;
+
+struct MeasurePlan {
+    const MeasureSpec *spec;
+    const CqlPlan *cql;
+    RegisterPlan *registers;
+    IndicatorPlan *indicators;
+};
+
+/* A resource in a few words: what it is, and its value where it has one. */
+Str evidence_describe(Arena *arena, FhirNode resource);
