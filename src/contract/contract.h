@@ -74,6 +74,13 @@ typedef enum {
 #undef CHOICE_TIE
 } AttributionTie;
 
+/* The value of the attribute sex: the numbers of PersonSex. */
+typedef enum {
+#define CHOICE_SEX(name, text, says) RATE_SEX_##name,
+#include "contract/choice.def"
+#undef CHOICE_SEX
+} RateSex;
+
 typedef enum {
 #define PRIMITIVE(name, text, says) PRIMITIVE_##name,
 #include "contract/primitive.def"
@@ -104,16 +111,17 @@ enum {
     CONTRACT_GATE_INDICATORS_MAX = 64,
     CONTRACT_PARTIES_MAX = 1000,
     CONTRACT_CLAUSES_MAX = 1000,
-    CONTRACT_RATE_CELLS_MAX = 4096,
+    CONTRACT_RATE_CELLS_MAX = 1000,
     CONTRACT_PERIOD_MONTHS_MAX = 1200
 };
 
 /* What is counted: for each month or for the period, a person who on the day belongs to a practice
-   and, if must_be_alive, was born on or before it and had not died before it (the day of death is a
-   day lived). */
+   and, if must_be_alive, on alive_day was born (on it or before) and had not died before it (the
+   day of death is a day lived). Age is that on `day`. */
 typedef struct {
     BasisUnit unit;
     BasisDay day;
+    BasisDay alive_day;
     bool must_be_alive;
 } Basis;
 
@@ -127,10 +135,10 @@ typedef struct {
    whole: every value belongs to it. */
 typedef struct {
     bool is_whole;
-    int32_t from;  /* of a range */
-    int32_t under; /* CONTRACT_AGE_MAX + 1: no upper bound */
-    uint64_t
-        choices; /* of a choice: bit i is value i (a PersonSex; number of the gate's indicator) */
+    int32_t from;     /* of a range */
+    int32_t under;    /* CONTRACT_AGE_MAX + 1: no upper bound */
+    uint64_t choices; /* of a choice: bit i is value i: a RateSex, or a number in the gate's
+                         indicators */
 } AttributeSpan;
 
 typedef struct {
