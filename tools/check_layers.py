@@ -43,7 +43,7 @@ def complaint(folder, quote, target, is_generated):
     if LEVEL[other] >= LEVEL[folder]:
         return f"{folder} may not include {other}, which is not in a layer below it"
     if other == "base":
-        if target not in BASE_HEADERS:
+        if target not in BASE_HEADERS and not target.endswith(".def"):
             return f"{target} is no public header of base; base/base.h has the core"
         return None
     if target != f"{other}/{other}.h":

@@ -76,8 +76,9 @@ def key_of(path, entry, inputs, version, build):
     command = entry["command"].replace(str(build), "BUILD").replace(str(ROOT), "ROOT")
     command = re.sub(r"(\.\./)+|[^ ]*BUILD[^ ]*|ROOT/?", "", command)  # where the clone lies
     digest = hashlib.sha256()
-    for part in [version, str(path.relative_to(ROOT)), command,
-                 (ROOT / ".clang-tidy").read_text(), ANALYZER.read_text()]:
+    configs = [folder / ".clang-tidy" for folder in path.parents if folder.is_relative_to(ROOT)]
+    settings = [config.read_text() for config in configs if config.exists()]
+    for part in [version, str(path.relative_to(ROOT)), command, ANALYZER.read_text(), *settings]:
         digest.update(part.encode() + b"\0")
     for one in inputs.closure(path):
         digest.update(one)
