@@ -20,9 +20,12 @@ build_dir() {
 }
 
 # configure DIR CC CXX [meson options]: sets the folder up, afresh when it was set up otherwise.
+# BRAID_MESON_OPTIONS adds options, such as -Dfolders=base,terms.
 configure() {
     local dir=$1 cc=$2 cxx=$3
     shift 3
+    # shellcheck disable=SC2086 # several options, so it is to be split
+    set -- "$@" ${BRAID_MESON_OPTIONS:-}
     local wanted="CC=$cc CXX=$cxx $*"
     if [ -f "$dir/build.ninja" ] && [ "$(cat "$dir/.braid-setup" 2>/dev/null)" = "$wanted" ]; then
         return 0
