@@ -195,8 +195,10 @@ static bool build_children(YamlBuilder *builder, YamlNode *node, int depth)
         yaml_event_delete(&event);
     }
     node->count = builder->stack.count - base;
-    node->items = arena_copy(builder->reader.arena, builder->stack.items + base,
-                             node->count * sizeof(YamlNode));
+    node->items = NULL;
+    if (node->count > 0)
+        node->items = arena_copy(builder->reader.arena, builder->stack.items + base,
+                                 node->count * sizeof(YamlNode));
     builder->stack.count = base;
     return ok;
 }
