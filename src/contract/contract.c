@@ -79,6 +79,8 @@ int32_t contract_basis_day(BasisDay day, int32_t first, int32_t last)
         return first + 14;
     case BASIS_DAY_LAST:
         return last;
+    case BASIS_DAY_END:
+        return last + 1;
     default:
         ASSERT(false);
     }

@@ -31,7 +31,9 @@ typedef enum {
 #undef CHOICE_UNIT
 } BasisUnit;
 
-/* Which day of a month or year membership, age and practice are taken on. */
+/* Which day of a month or year membership, age and practice are taken on. As attribution looks at
+   what was before its day, a practice that is to be told by all encounters of a period is asked
+   for on the day after it (period-end). */
 typedef enum {
 #define CHOICE_DAY(name, text, says) BASIS_DAY_##name,
 #include "contract/choice.def"

@@ -52,7 +52,7 @@ TEST(starter_contract_has_its_parts)
     const Clause *quality = contract_find_clause(contract, S("quality-achieved"));
     CHECK_INT(quality->node_count, 4);
     CHECK_INT(clause_find(quality, PRIMITIVE_GATE)->as.gate.indicator_count, 6);
-    CHECK_INT(clause_find(quality, PRIMITIVE_BASIS)->as.basis.day, BASIS_DAY_LAST);
+    CHECK_INT(clause_find(quality, PRIMITIVE_BASIS)->as.basis.day, BASIS_DAY_END);
     CHECK(!clause_find(quality, PRIMITIVE_BASIS)->as.basis.must_be_alive);
     CHECK_INT(clause_find(quality, PRIMITIVE_TIMING)->as.timing.every, EVERY_YEAR);
     const Str *indicators;
@@ -145,6 +145,7 @@ TEST(periods_are_months_and_years_of_the_contract)
     CHECK_INT(contract_basis_day(BASIS_DAY_FIRST, first, last), first);
     CHECK_INT(contract_basis_day(BASIS_DAY_FIFTEENTH, first, last), day_from_date(2020, 7, 15));
     CHECK_INT(contract_basis_day(BASIS_DAY_LAST, first, last), last);
+    CHECK_INT(contract_basis_day(BASIS_DAY_END, first, last), last + 1);
 }
 
 /* The explanation is compared with a file; BRAID_GOLDEN=1 writes it anew. */

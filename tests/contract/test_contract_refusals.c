@@ -128,7 +128,7 @@ static const struct {
     {"    title: Fee\n", "    title: Fee\n    note: x\n", "c.yaml:20:5: error: unknown key \"note\""},
     {"    members: {alive-on: first-day}\n", "", "c.yaml:17:5: error: missing \"members.alive-on\", which a clause of kind member-month-fee needs"},
     {"alive-on: first-day", "alive-at: first-day", "c.yaml:22:15: error: unknown key \"alive-at\"; did you mean \"alive-on\"?"},
-    {"alive-on: first-day", "alive-on: monday", "c.yaml:22:25: error: unknown day \"monday\"; write one of first-day, fifteenth, last-day"},
+    {"alive-on: first-day", "alive-on: monday", "c.yaml:22:25: error: unknown day \"monday\"; write one of first-day, fifteenth, last-day, period-end"},
     {"members: {alive-on: first-day}", "members: first-day", "c.yaml:22:14: error: expected a mapping with \"alive-on\""},
     {"attributed-on: last-day", "attributed-on: fifteenth", "c.yaml:26:5: error: a year has no fifteenth;"},
     {"    amount: 20\n", "    amount: 20\n    rate: 20\n", "c.yaml:33:13: error: \"rate\" and \"amount\" say the same thing; remove one"},
