@@ -1,0 +1,541 @@
+/* The reader's facade: documents, Bundles, and what to do after a bad one. */
+#include "fhir/reader_int.h"
+
+#include <stdlib.h>
+
+enum { TAPE_SLACK = 4096, FOLLOWERS = FHIR_ELEMENT_COUNT + FHIR_TYPE_COUNT + 256 };
+
+/* --- life --- */
+
+static void *must_alloc(size_t size)
+{
+    void *memory = calloc(1, size);
+    ASSERT(memory != NULL);
+    return memory;
+}
+
+FhirReader *fhir_reader_create(ConceptBuilder *concepts, const FhirReaderOptions *options)
+{
+    FhirReader *reader = must_alloc(sizeof *reader);
+    reader->concepts = concepts;
+    reader->interner = concept_interner_create(concepts);
+    reader->options = *options;
+    if (reader->options.resource_bytes_max == 0)
+        reader->options.resource_bytes_max = LIMIT_RESOURCE_BYTES;
+    reader->skip_narrative = !options->keep_narrative;
+    reader->index = json_index_create();
+    reader->scratch = arena_create(0);
+    reader->memos = must_alloc(MEMO_SLOTS * sizeof(Memo));
+    reader->followers = must_alloc(FOLLOWERS);
+    return reader;
+}
+
+void fhir_reader_destroy(FhirReader *reader)
+{
+    if (reader == NULL)
+        return;
+    concept_interner_destroy(reader->interner);
+    json_index_destroy(reader->index);
+    arena_destroy(reader->scratch);
+    free(reader->memos);
+    free(reader->followers);
+    free(reader->tape);
+    free(reader);
+}
+
+/* --- the index --- */
+
+static bool run_index(FhirReader *reader, size_t from, size_t to, JsonIndexResult *ret_result)
+{
+    size_t count;
+    reader->text = reader->whole.ptr + from;
+    reader->base = from;
+    *ret_result = json_index_run(reader->index, reader->text, to - from);
+    if (*ret_result != JSON_INDEX_OK)
+        return false;
+    reader->next = json_index_offsets(reader->index, &count);
+    reader->end = reader->next + count;
+    return true;
+}
+
+static Refusal index_refusal(JsonIndexResult result)
+{
+    switch (result) {
+    case JSON_INDEX_BAD_UTF8:
+        return REFUSAL_BAD_UTF8;
+    case JSON_INDEX_TOO_LONG:
+        return REFUSAL_TOO_LONG;
+    case JSON_INDEX_UNCLOSED_STRING:
+    case JSON_INDEX_BAD_STRING:
+        return REFUSAL_BAD_STRING;
+    default:
+        return REFUSAL_BAD_JSON;
+    }
+}
+
+static size_t line_end(const FhirReader *reader, size_t from)
+{
+    const char *found = memchr(reader->whole.ptr + from, '\n', reader->whole.len - from);
+    return found == NULL ? reader->whole.len : (size_t)(found - reader->whole.ptr);
+}
+
+/* The text as lines of documents: whether its first line that is not blank looks like a whole one.
+ */
+static bool has_lines(const FhirReader *reader)
+{
+    size_t from = 0;
+    while (from < reader->whole.len) {
+        size_t to = line_end(reader, from);
+        Str line = str_trim(str_slice(reader->whole, from, to - from));
+        if (line.len > 0)
+            return to + 1 < reader->whole.len && line.ptr[0] == '{' &&
+                   line.ptr[line.len - 1] == '}';
+        from = to + 1;
+    }
+    return false;
+}
+
+static void add_refused(FhirReader *reader, uint32_t from, uint32_t to)
+{
+    VEC_PUSH(reader->scratch, &reader->parsed,
+             (Parsed){.text_from = from, .text_to = to, .is_refused = true});
+}
+
+/* A piece of text that cannot even be indexed is one refused document. */
+static void refuse_piece(FhirReader *reader, size_t from, size_t to, JsonIndexResult result)
+{
+    if (str_trim(str_slice(reader->whole, from, to - from)).len == 0)
+        return;
+    reader->frame = reader->frames;
+    reader_report(reader, SEVERITY_ERROR, index_refusal(result), 0);
+    add_refused(reader, 0, (uint32_t)(to - from > UINT32_MAX ? UINT32_MAX : to - from));
+}
+
+void fhir_reader_begin(FhirReader *reader, Str text, Str file, uint32_t first_line, DiagList *diags)
+{
+    JsonIndexResult result;
+    reader->whole = text;
+    reader->file = file;
+    reader->diags = diags;
+    reader->line = first_line;
+    reader->line_at = 0;
+    reader->line_from = SIZE_MAX;
+    arena_reset(reader->scratch);
+    reader->parsed.items = NULL;
+    reader->parsed.count = reader->parsed.capacity = 0;
+    reader->patches.items = NULL;
+    reader->patches.capacity = 0;
+    reader->patch_count = 0;
+    reader->parsed_next = 0;
+    reader->next = reader->end = NULL;
+    if (run_index(reader, 0, text.len, &result) || result == JSON_INDEX_EMPTY)
+        return;
+    reader->next = reader->end = NULL;
+    if (has_lines(reader))
+        reader->line_from = 0; /* only the bad lines are to be lost */
+    else
+        refuse_piece(reader, 0, text.len, result);
+}
+
+/* --- one document --- */
+
+static void reserve_tape(FhirReader *reader, size_t json_size)
+{
+    size_t wanted = 2 * json_size + TAPE_SLACK;
+    if (reader->tape_capacity >= wanted)
+        return;
+    free(reader->tape);
+    reader->tape_capacity = wanted + wanted / 4;
+    reader->tape = must_alloc(reader->tape_capacity);
+}
+
+static void begin_document(FhirReader *reader)
+{
+    arena_reset(reader->scratch);
+    reader->parsed.items = NULL;
+    reader->parsed.count = reader->parsed.capacity = 0;
+    reader->patches.items = NULL;
+    reader->patches.capacity = 0;
+    reader->patch_count = 0;
+    reader->parsed_next = 0;
+    reader->has_open_urls = false;
+    reader->frames[0] = (Frame){0};
+    reader->frame = reader->frames;
+}
+
+/* Where a resource that was refused ends: its brackets decide, as far as they can. */
+static const uint32_t *behind_refused(const FhirReader *reader, const uint32_t *start)
+{
+    const uint32_t *at = reader_skip(reader, start);
+    return at == start ? at + 1 : at;
+}
+
+/* The text of a resource from its '{' to behind its last structural character. */
+static uint32_t text_end(const FhirReader *reader, const uint32_t *behind)
+{
+    return behind >= reader->end ? (uint32_t)(reader->whole.len - reader->base) : behind[-1] + 1;
+}
+
+/* One resource at `at`; adds a Parsed. Gives the offset behind it and the end of its tape. */
+static Pos read_one(FhirReader *reader, Pos pos, uint32_t entry)
+{
+    Frame *frame = reader->frame;
+    uint32_t patches = reader->patch_count;
+    Parsed parsed = {.text_from = *pos.at, .entry = entry};
+    reader->refusal = REFUSAL_NONE;
+    Pos next = reader_resource(reader, pos, &parsed.type);
+    if (next.out != NULL &&
+        next.at[-1] + 1 - parsed.text_from > reader->options.resource_bytes_max) {
+        next.out = NULL;
+        reader->refusal = REFUSAL_TOO_LONG;
+        reader->refused_at = parsed.text_from;
+    }
+    if (UNLIKELY(next.out == NULL)) {
+        reader_report(reader, SEVERITY_ERROR, reader->refusal, reader->refused_at);
+        reader->patch_count = patches;
+        parsed.is_refused = true;
+        next = (Pos){.at = behind_refused(reader, pos.at), .out = pos.out};
+    }
+    reader->frame = frame;
+    parsed.text_to = text_end(reader, next.at);
+    parsed.tape_from = (size_t)(pos.out - reader->tape);
+    parsed.tape_size = (size_t)(next.out - pos.out);
+    VEC_PUSH(reader->scratch, &reader->parsed, parsed);
+    return next;
+}
+
+/* --- Bundles --- */
+
+/* One member of an entry; pos.at behind its value. */
+static Pos read_entry_member(FhirReader *reader, Pos pos, uint32_t entry, Str *full_url)
+{
+    Str key;
+    if (!reader_raw_string(reader, pos.at, &key) || reader->text[pos.at[1]] != ':')
+        return refuse(reader, REFUSAL_BAD_JSON, pos.at);
+    const uint32_t *value = pos.at + 2;
+    if (str_eq(key, S("resource")))
+        return read_one(reader, (Pos){.at = value, .out = pos.out}, entry);
+    if (str_eq(key, S("fullUrl")) && reader->text[*value] == '"')
+        (void)reader_string(reader, value, full_url);
+    return (Pos){.at = reader_skip(reader, value), .out = pos.out};
+}
+
+/* The entry at pos.at: its resource becomes a Parsed. */
+static Pos read_entry(FhirReader *reader, Pos pos, uint32_t entry)
+{
+    const char *text = reader->text;
+    Str full_url = {0};
+    size_t first = reader->parsed.count;
+    if (text[*pos.at] != '{')
+        return refuse(reader, REFUSAL_WANTS_OBJECT, pos.at);
+    pos.at++;
+    while (pos.at + 3 < reader->end && text[*pos.at] == '"') {
+        pos = read_entry_member(reader, pos, entry, &full_url);
+        if (pos.out == NULL)
+            return pos;
+        if (pos.at >= reader->end || text[*pos.at] != ',')
+            break;
+        pos.at++;
+    }
+    if (pos.at >= reader->end || text[*pos.at] != '}')
+        return refuse(reader, REFUSAL_BAD_JSON, pos.at);
+    for (size_t i = first; i < reader->parsed.count; i++)
+        reader->parsed.items[i].full_url = full_url;
+    pos.at++;
+    return pos;
+}
+
+static Pos read_entries(FhirReader *reader, Pos pos)
+{
+    const char *text = reader->text;
+    if (text[*pos.at] != '[')
+        return refuse(reader, REFUSAL_WANTS_LIST, pos.at);
+    pos.at++;
+    for (uint32_t entry = 0; pos.at < reader->end && text[*pos.at] != ']'; entry++) {
+        reader->frame->in_list = true;
+        reader->frame->index = entry;
+        pos = read_entry(reader, pos, entry);
+        if (pos.out == NULL)
+            return pos;
+        if (pos.at >= reader->end || (text[*pos.at] != ',' && text[*pos.at] != ']'))
+            return refuse(reader, REFUSAL_BAD_JSON, pos.at);
+        pos.at += text[*pos.at] == ',';
+    }
+    reader->frame->in_list = false;
+    pos.at++;
+    return pos;
+}
+
+/* The Bundle's own members; of them only the entries matter. */
+static Pos read_bundle(FhirReader *reader, Pos pos)
+{
+    const char *text = reader->text;
+    const uint32_t *start = pos.at;
+    *++reader->frame = (Frame){.type = FHIR_TYPE_Bundle, .depth = 1};
+    pos.at++;
+    for (;;) {
+        Str key;
+        if (pos.at + 3 >= reader->end || text[*pos.at] != '"' || text[pos.at[1]] != ':' ||
+            !reader_raw_string(reader, pos.at, &key))
+            return refuse(reader, REFUSAL_BAD_JSON, pos.at);
+        pos.at += 2;
+        if (str_eq(key, S("entry"))) {
+            reader->frame->element = FHIR_ELEM_Bundle_entry;
+            pos = read_entries(reader, pos);
+        } else {
+            pos.at = reader_skip(reader, pos.at);
+        }
+        if (pos.out == NULL)
+            return pos;
+        if (pos.at >= reader->end || (text[*pos.at] != ',' && text[*pos.at] != '}'))
+            return refuse(reader, REFUSAL_BAD_JSON, pos.at);
+        if (text[*pos.at++] == '}')
+            break;
+    }
+    if (reader->parsed.count == 0)
+        return refuse(reader, REFUSAL_NO_ENTRIES, start);
+    return pos;
+}
+
+/* --- references within a Bundle --- */
+
+typedef struct {
+    uint64_t low;
+    uint64_t high;
+    uint32_t type; /* 0: the slot is free */
+} UrnSlot;
+
+typedef struct {
+    UrnSlot *slots;
+    size_t mask;
+} Urns;
+
+static UrnSlot *urn_slot(const Urns *urns, const uint8_t *uuid)
+{
+    uint64_t low;
+    uint64_t high;
+    memcpy(&low, uuid, 8);
+    memcpy(&high, uuid + 8, 8);
+    size_t at = (size_t)((low * UINT64_C(0x9E3779B97F4A7C15) ^ high) >> 20) & urns->mask;
+    while (urns->slots[at].type != 0 &&
+           (urns->slots[at].low != low || urns->slots[at].high != high))
+        at = (at + 1) & urns->mask;
+    if (urns->slots[at].type == 0) {
+        urns->slots[at].low = low;
+        urns->slots[at].high = high;
+    }
+    return &urns->slots[at];
+}
+
+/* The id of a resource of this Bundle, from its text: it may have been refused. */
+static Str entry_id(FhirReader *reader, const Parsed *parsed, const uint32_t *offsets,
+                    size_t offset_count)
+{
+    size_t low = 0;
+    size_t high = offset_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (offsets[middle] < parsed->text_from)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < offset_count && reader->text[offsets[low]] == '{'
+               ? reader_peek(reader, offsets + low, S("id"))
+               : (Str){0};
+}
+
+/* Fills `urls` and the table of URNs whose UUID is the id as well. True when there are other
+   fullUrls, which need a second pass where something may refer to them. */
+static bool gather_urls(FhirReader *reader, Urns *urns)
+{
+    bool has_others = false;
+    size_t count;
+    const uint32_t *offsets = json_index_offsets(reader->index, &count);
+    map_init(&reader->urls, reader->scratch);
+    VEC_FOREACH (Parsed, parsed, &reader->parsed) {
+        if (parsed->full_url.len == 0 || parsed->type == FHIR_TYPE_NONE)
+            continue;
+        uint8_t uuid[TAPE_UUID_BYTES];
+        size_t urn = sizeof(URN_UUID) - 1;
+        parsed->id = entry_id(reader, parsed, offsets, count);
+        bool is_own = parsed->full_url.len == urn + TAPE_UUID_TEXT_BYTES &&
+                      str_starts_with(parsed->full_url, S(URN_UUID)) &&
+                      str_eq(str_slice(parsed->full_url, urn, SIZE_MAX), parsed->id) &&
+                      tape_pack_uuid(parsed->id.ptr, uuid);
+        if (is_own)
+            urn_slot(urns, uuid)->type = parsed->type;
+        else
+            has_others = true;
+        map_put(&reader->urls, parsed->full_url, (uint64_t)(parsed - reader->parsed.items));
+    }
+    return has_others;
+}
+
+/* Rewrites references to entries as Type/id: in place where the id is the URN's UUID; else, when
+   something is left over that a fullUrl may explain, by reading the Bundle once more. */
+static Pos resolve(FhirReader *reader, const uint32_t *start, Pos end)
+{
+    size_t size = 64;
+    while (size < 2 * reader->parsed.count)
+        size *= 2;
+    Urns urns = {.slots = ARENA_ZARRAY(reader->scratch, UrnSlot, size), .mask = size - 1};
+    bool has_others = gather_urls(reader, &urns);
+    bool is_open = reader->has_open_urls;
+    for (uint32_t i = 0; i < reader->patch_count; i++) {
+        uint8_t *type_byte = reader->tape + reader->patches.items[i];
+        uint32_t type = urn_slot(&urns, type_byte + 2)->type;
+        *type_byte = (uint8_t)type;
+        is_open |= type == FHIR_TYPE_NONE;
+    }
+    if (!has_others || !is_open)
+        return end;
+    DiagList *diags = reader->diags;
+    DiagList again; /* all has been said the first time */
+    size_t count = reader->parsed.count;
+    diag_init(&again, reader->scratch);
+    reader->diags = &again;
+    reader->is_resolving = true;
+    reader->patch_count = 0;
+    reader->frame = reader->frames;
+    /* `urls` numbers the entries of the first pass, which stay in front while reading. */
+    Pos next = read_bundle(reader, (Pos){.at = start, .out = reader->tape});
+    reader->is_resolving = false;
+    reader->diags = diags;
+    for (uint32_t i = 0; i < reader->patch_count; i++) {
+        uint8_t *type_byte = reader->tape + reader->patches.items[i];
+        *type_byte = (uint8_t)urn_slot(&urns, type_byte + 2)->type;
+    }
+    memmove(reader->parsed.items, reader->parsed.items + count,
+            (reader->parsed.count - count) * sizeof(Parsed));
+    reader->parsed.count -= count;
+    return next.out == NULL ? end : next;
+}
+
+/* A Bundle at pos.at whose entries are to be given out. */
+static Pos read_split_bundle(FhirReader *reader, Pos pos)
+{
+    const uint32_t *start = pos.at;
+    Pos next = read_bundle(reader, pos);
+    if (next.out == NULL) {
+        reader_report(reader, SEVERITY_ERROR, reader->refusal, reader->refused_at);
+        uint32_t bad = reader->refused_at;
+        next = (Pos){.at = behind_refused(reader, start), .out = reader->tape};
+        if (reader->refusal != REFUSAL_NO_ENTRIES) {
+            while (next.at < reader->end && *next.at < bad)
+                next.at = behind_refused(reader, next.at);
+        }
+        if (reader->parsed.count == 0)
+            add_refused(reader, *start, text_end(reader, next.at));
+    } else if (reader->options.resolve_urns) {
+        next = resolve(reader, start, next);
+    }
+    reader->frame = reader->frames;
+    return next;
+}
+
+static void read_document(FhirReader *reader)
+{
+    begin_document(reader);
+    const uint32_t *at = reader->next;
+    Pos pos = {.at = at, .out = reader->tape};
+    bool is_object = reader->text[*at] == '{';
+    if (is_object && reader->options.split_bundles) {
+        /* Nearly always the first member. */
+        Str type = reader_peek(reader, at, S("resourceType"));
+        if (str_eq(type, S("Bundle"))) {
+            reserve_tape(reader, reader->whole.len - reader->base - *at);
+            pos.out = reader->tape;
+            reader->next = read_split_bundle(reader, pos).at;
+            return;
+        }
+    }
+    const uint32_t *behind = NULL;
+    if (reader->tape_capacity < 2 * (size_t)(reader->whole.len - reader->base - *at) + TAPE_SLACK) {
+        behind = behind_refused(reader, at);
+        reserve_tape(reader, text_end(reader, behind) - *at);
+        pos.out = reader->tape;
+    }
+    reader->next = read_one(reader, pos, 0).at;
+}
+
+/* --- giving out --- */
+
+static bool fill(FhirReader *reader)
+{
+    while (reader->parsed_next == reader->parsed.count) {
+        if (reader->next != NULL && reader->next < reader->end) {
+            read_document(reader);
+            continue;
+        }
+        if (reader->line_from >= reader->whole.len)
+            return false;
+        size_t from = reader->line_from;
+        size_t to = line_end(reader, from);
+        JsonIndexResult result;
+        reader->line_from = to + 1;
+        begin_document(reader);
+        if (!run_index(reader, from, to, &result)) {
+            reader->next = reader->end = NULL;
+            refuse_piece(reader, from, to, result);
+        }
+    }
+    return true;
+}
+
+bool fhir_reader_next(FhirReader *reader, FhirParsed *ret_parsed)
+{
+    if (!fill(reader))
+        return false;
+    const Parsed *parsed = &reader->parsed.items[reader->parsed_next++];
+    *ret_parsed = (FhirParsed){
+        .is_refused = parsed->is_refused,
+        .full_url = parsed->full_url,
+        .source_text = {.ptr = reader->text + parsed->text_from,
+                        .len = parsed->text_to - parsed->text_from},
+        .line = reader_line(reader, parsed->text_from),
+        .entry = parsed->entry,
+        .facts.type = parsed->type,
+    };
+    if (!parsed->is_refused) {
+        ret_parsed->tape = reader->tape + parsed->tape_from;
+        ret_parsed->tape_size = parsed->tape_size;
+        reader_facts(reader, ret_parsed->tape, parsed->tape_size, &ret_parsed->facts);
+    }
+    return true;
+}
+
+TapeArea fhir_reader_area(const FhirReader *reader, const FhirParsed *parsed)
+{
+    return (TapeArea){
+        .bytes = parsed->tape, .size = parsed->tape_size, .names.builder = reader->concepts};
+}
+
+ErrorCode fhir_parse_one(Arena *arena, ConceptBuilder *concepts, Str json, TapeArea *ret_area,
+                         FhirFacts *ret_facts, Error *err)
+{
+    FhirReaderOptions options = {.keep_narrative = true};
+    FhirReader *reader = fhir_reader_create(concepts, &options);
+    DiagList diags;
+    diag_init(&diags, arena);
+    char *text = arena_zalloc(arena, json.len + JSON_INDEX_PADDING);
+    memcpy(text, json.ptr, json.len);
+    fhir_reader_begin(reader, (Str){.ptr = text, .len = json.len}, S("json"), 1, &diags);
+    FhirParsed parsed;
+    ErrorCode code = ERR_OK;
+    if (!fhir_reader_next(reader, &parsed)) {
+        code = error_set(err, ERR_INPUT, "no resource in the text");
+    } else if (parsed.is_refused) {
+        code = diag_to_error(&diags, err);
+    } else {
+        uint8_t *tape = arena_copy(arena, parsed.tape, parsed.tape_size);
+        *ret_area = (TapeArea){.bytes = tape, .size = parsed.tape_size, .names.builder = concepts};
+        if (ret_facts != NULL) {
+            *ret_facts = parsed.facts;
+            ret_facts->id = str_copy(arena, parsed.facts.id);
+            ret_facts->patient_id = str_copy(arena, parsed.facts.patient_id);
+        }
+    }
+    fhir_reader_destroy(reader);
+    return code;
+}

@@ -1,0 +1,91 @@
+/* Findings: where, by line and element path, and what was expected. Off the good path. */
+#include "fhir/reader_int.h"
+
+static const struct {
+    Str rule;
+    Str text;
+} refusals[] = {
+    {STR_INIT(""), STR_INIT("")},
+#define REFUSAL(name, rule, text) {STR_INIT(rule), STR_INIT(text)},
+#include "fhir/reader_refusal.def"
+#undef REFUSAL
+};
+
+/* Vectorised where the machine can: this looks at all of the text again. */
+__attribute__((noinline)) static uint32_t count_newlines(const char *from, const char *to)
+{
+    uint32_t count = 0;
+    while (to - from >= 128) {
+        uint8_t block = 0;
+        for (int i = 0; i < 128; i++)
+            block = (uint8_t)(block + (from[i] == '\n'));
+        count += block;
+        from += 128;
+    }
+    for (; from < to; from++)
+        count += *from == '\n';
+    return count;
+}
+
+uint32_t reader_line(FhirReader *reader, uint32_t offset)
+{
+    size_t at = reader->base + offset;
+    if (at < reader->line_at)
+        return reader->line -
+               count_newlines(reader->whole.ptr + at, reader->whole.ptr + reader->line_at);
+    reader->line += count_newlines(reader->whole.ptr + reader->line_at, reader->whole.ptr + at);
+    reader->line_at = at;
+    return reader->line;
+}
+
+/* "Observation.component[2].valueQuantity.value", from the frames of the walk. */
+static void put_path(const FhirReader *reader, StrBuf *out)
+{
+    for (const Frame *frame = reader->frames + 1; frame <= reader->frame; frame++) {
+        if (frame == reader->frames + 1)
+            strbuf_add(out, fhir_type_name(frame->type));
+        if (frame->element == 0)
+            continue;
+        strbuf_add_char(out, '.');
+        strbuf_add(out, fhir_element_name(frame->type, frame->element));
+        if (frame->in_list)
+            strbuf_printf(out, "[%u]", frame->index);
+    }
+}
+
+/* What stands at the place, for a look: a name or the start of a value, never a whole text. */
+static Str what_is_there(const FhirReader *reader, uint32_t offset)
+{
+    enum { SHOWN_MAX = 40 };
+    const char *from = reader->text + offset;
+    size_t left = reader->whole.len - reader->base - offset;
+    size_t len = 0;
+    while (len < left && len < SHOWN_MAX && (uint8_t)from[len] >= ' ' &&
+           (uint8_t)from[len] < 0x7F && from[len] != '"' + (len == 0) * 256)
+        len++;
+    return (Str){.ptr = from, .len = len};
+}
+
+void reader_report(FhirReader *reader, Severity severity, Refusal refusal, uint32_t offset)
+{
+    StrBuf path;
+    strbuf_init(&path, reader->scratch, 0);
+    put_path(reader, &path);
+    uint32_t line = reader_line(reader, offset);
+    size_t at = reader->base + offset;
+    size_t column = 1;
+    while (column <= at && reader->whole.ptr[at - column] != '\n')
+        column++;
+    Diag diag = {.severity = severity,
+                 .line = line,
+                 .column = (uint32_t)column,
+                 .rule = refusals[refusal].rule,
+                 .file = reader->file,
+                 .path = strbuf_str(&path)};
+    /* Only names of elements are shown: values may tell who the patient is. */
+    if (refusal == REFUSAL_UNKNOWN_ELEMENT || refusal == REFUSAL_DUPLICATE)
+        diag_addf(reader->diags, diag, "%.*s: %.*s", STR_ARG(refusals[refusal].text),
+                  STR_ARG(what_is_there(reader, offset)));
+    else
+        diag_addf(reader->diags, diag, "%.*s", STR_ARG(refusals[refusal].text));
+}

@@ -1,0 +1,130 @@
+/*
+ * reader_int -- what the parts of the reader share: the walk over the offsets of json_index.
+ *
+ * Every read_… function takes a Pos and gives the Pos behind what it read, or one whose `out` is
+ * NULL: then reader->refusal says why. `at` points at the offset of the first structural character
+ * of a value. The tape buffer always has room: a node is never longer than its JSON text and a few
+ * bytes.
+ */
+#pragma once
+
+#include "base/json_index.h"
+#include "fhir/fhir_int.h"
+
+typedef enum {
+    REFUSAL_NONE,
+#define REFUSAL(name, rule, text) REFUSAL_##name,
+#include "fhir/reader_refusal.def"
+#undef REFUSAL
+    REFUSAL_COUNT
+} Refusal;
+
+typedef struct {
+    const uint32_t *at;
+    uint8_t *out;
+} Pos;
+
+/* Where the walk is, for the path of a finding: kept up to date at the cost of a store. */
+typedef struct {
+    uint16_t type;
+    uint8_t element; /* 0: none yet */
+    bool in_list;
+    uint8_t depth; /* of JSON: lists count too */
+    uint32_t index;
+} Frame;
+
+/* A sub-tree seen before: its JSON text and its tape. See reader_memo.c. */
+enum { MEMO_SLOTS = 4096, MEMO_TEXT_MAX = 800, MEMO_TAPE_MAX = 200 };
+typedef struct {
+    uint32_t text_len; /* 0: free */
+    uint16_t tape_len;
+    uint16_t offset_count;
+    uint8_t tape[MEMO_TAPE_MAX];
+    char text[MEMO_TEXT_MAX];
+} Memo;
+
+/* A resource of the document that has been parsed and waits to be given out. */
+typedef struct {
+    uint32_t text_from;
+    uint32_t text_to;
+    size_t tape_from;
+    size_t tape_size;
+    uint32_t entry;
+    uint16_t type;
+    bool is_refused;
+    Str full_url;
+    Str id; /* as written; only in Bundles whose references are resolved */
+} Parsed;
+
+struct FhirReader {
+    const char *text; /* of the current index run */
+    const uint32_t *end;
+    uint8_t *tape;
+    size_t tape_capacity;
+    Frame *frame; /* the current one */
+    Refusal refusal;
+    uint32_t refused_at; /* offset in the text */
+    uint32_t warning_count;
+    uint32_t patch_count;
+    bool has_open_urls; /* saw a reference that only a look at the fullUrls could resolve */
+    bool is_resolving;  /* second pass over a Bundle, with `urls` */
+    bool skip_narrative;
+    Memo *memos;
+    uint8_t *followers; /* by element_first + number: which element came next the last time */
+    Frame frames[LIMIT_JSON_DEPTH + 2];
+
+    ConceptInterner *interner;
+    ConceptBuilder *concepts;
+    FhirReaderOptions options;
+    JsonIndex *index;
+    Arena *scratch;        /* reset with each document */
+    Vec(uint32_t) patches; /* offsets in the tape of type bytes of "urn:uuid:" references */
+    Map urls;              /* fullUrl -> number of Parsed */
+    Vec(Parsed) parsed;    /* of the current document */
+    size_t parsed_next;
+    /* the whole text given to fhir_reader_begin */
+    Str whole;
+    Str file;
+    DiagList *diags;
+    const uint32_t *next; /* the next document */
+    size_t line_from;     /* by lines: where the next begins; SIZE_MAX when the whole is indexed */
+    uint32_t line;        /* of the byte at line_at */
+    size_t line_at;
+    size_t base; /* of `text` in the whole */
+};
+
+static inline Pos refuse(FhirReader *reader, Refusal refusal, const uint32_t *at)
+{
+    reader->refusal = refusal;
+    reader->refused_at = *at;
+    return (Pos){.at = at, .out = NULL};
+}
+
+/* --- reader_walk.c --- */
+/* A resource at pos.at (a '{'): its node. ret_type is FHIR_TYPE_NONE when it has no good one. */
+Pos reader_resource(FhirReader *reader, Pos pos, uint16_t *ret_type);
+Pos reader_object(FhirReader *reader, Pos pos, uint16_t type);
+/* The offset behind the value at `at`, whatever it holds; stops at the end and where a line begins
+   with '{' (the next document). */
+const uint32_t *reader_skip(const FhirReader *reader, const uint32_t *at);
+/* Value of a string member of the object at `at`, without escapes; empty when it is not there. */
+Str reader_peek(const FhirReader *reader, const uint32_t *at, Str name);
+
+/* --- reader_value.c --- */
+/* A primitive of this type; a Reference's `reference` is of REFERENCE_TEXT. */
+Pos reader_primitive(FhirReader *reader, Pos pos, uint16_t type);
+Pos reader_reference_text(FhirReader *reader, Pos pos);
+/* The string at `at`: its bytes between the quotes as they stand; false when it is not followed by
+   a structural character. */
+bool reader_raw_string(const FhirReader *reader, const uint32_t *at, Str *ret_raw);
+/* As reader_raw_string, with escapes undone (into scratch). */
+bool reader_string(FhirReader *reader, const uint32_t *at, Str *ret_text);
+uint8_t *reader_put_text(uint8_t *out, Str text);
+
+/* --- reader_facts.c --- */
+void reader_facts(FhirReader *reader, const uint8_t *tape, size_t size, FhirFacts *ret_facts);
+
+/* --- reader_finding.c --- */
+/* Adds the finding of the refusal at hand. */
+void reader_report(FhirReader *reader, Severity severity, Refusal refusal, uint32_t offset);
+uint32_t reader_line(FhirReader *reader, uint32_t offset);
