@@ -1,0 +1,145 @@
+/*
+ * ledger_int -- what the files of this folder share: the open ledger and its statements.
+ *
+ * Accounts, periods and the head of the chain are kept in memory and are what refusals are
+ * decided by; SQLite is asked only for keys. In a batch the balances change in memory and are
+ * written once, by ledger_flush(). After a rollback all of it is read again.
+ */
+#pragma once
+
+#include <sqlite3.h>
+
+#include "base/date.h"
+#include "base/io.h"
+#include "ledger/ledger.h"
+
+enum { HASH_BYTES = 32 };
+
+typedef struct {
+    unsigned char bytes[HASH_BYTES];
+} EntryHash;
+
+typedef struct {
+    Account account; /* its balance is not kept: debit - credit is */
+    int64_t debit;   /* sums of all lines; neither passes INT64_MAX, so the balance fits too */
+    int64_t credit;
+    bool is_dirty;
+} AccountState;
+
+typedef struct {
+    int32_t month;
+    PeriodState state;
+} PeriodRow;
+
+/* What a batch adds to an account in a month. */
+typedef struct {
+    AccountId account;
+    int32_t month;
+    int64_t debit;
+    int64_t credit;
+} TotalDelta;
+
+typedef enum {
+#define LEDGER_SQL(name, sql) SQL_##name,
+#include "ledger/sql.def"
+#undef LEDGER_SQL
+    SQL_COUNT
+} SqlId;
+
+/* SHA-256 over OpenSSL's EVP, fetched once. */
+typedef struct Hasher Hasher;
+
+struct Ledger {
+    sqlite3 *db;
+    sqlite3_stmt *statements[SQL_COUNT];
+    IoFile lock; /* held by the writer */
+    LedgerMode mode;
+    Str path;
+    Currency currency;
+    Hasher *hasher;
+
+    Arena *arena; /* as long as the ledger */
+
+    Arena *state; /* as long as what was read last: all of the following */
+    Vec(AccountState) accounts;
+    Map account_by_code;
+    Vec(PeriodRow) periods; /* by month */
+    Map sources;            /* joined parts -> id, those met so far */
+    int64_t entry_count;
+    int64_t line_count;
+    EntryHash head; /* hash of the last entry */
+    int64_t data_version;
+
+    bool in_batch;
+    bool has_failed; /* in this batch; `failure` says how */
+    bool is_stale;   /* the state could not be read again after a rollback */
+    Error failure;
+    Arena *batch; /* as long as a batch: all of the following */
+    Vec(TotalDelta) totals;
+    Map total_by_key;
+    Vec(AccountId) dirty;
+    int64_t flushed_entries; /* entry_count at the last flush */
+
+    Arena *scratch; /* within one call */
+    size_t open_cursors;
+};
+
+/* --- sql.c --- */
+
+/* The cached statement, reset and ready to be bound. */
+MUST_USE ErrorCode ledger_sql(Ledger *ledger, SqlId id, sqlite3_stmt **ret_statement, Error *err);
+/* Fills the Error with what SQLite says. */
+ErrorCode ledger_sql_error(Ledger *ledger, const char *what, Error *err);
+/* Steps a statement that gives no rows, and resets it. */
+MUST_USE ErrorCode ledger_sql_run(Ledger *ledger, sqlite3_stmt *statement, Error *err);
+MUST_USE ErrorCode ledger_sql_exec(Ledger *ledger, const char *sql, Error *err);
+/* The first number of the first row of a query. */
+MUST_USE ErrorCode ledger_sql_number(Ledger *ledger, const char *sql, int64_t *ret_number,
+                                     Error *err);
+void ledger_bind_text(sqlite3_stmt *statement, int index, Str text);
+/* A view of the column, good until the next step. */
+Str ledger_column_text(sqlite3_stmt *statement, int index);
+
+/* --- vfs.c --- */
+
+/* Registers the file layer "braid" once: SQLite's own, with io's hook before each change. */
+const char *ledger_vfs_name(void);
+
+/* --- ledger.c --- */
+
+/* Begins a batch of its own for a call outside of one; fails where the ledger is not for writing or
+   the batch has failed. */
+MUST_USE ErrorCode ledger_call_begin(Ledger *ledger, bool *ret_is_own, Error *err);
+/* Ends what ledger_call_begin began; a code other than ERR_OK is a failure and not a refusal. */
+MUST_USE ErrorCode ledger_call_end(Ledger *ledger, bool is_own, ErrorCode code, Error *err);
+/* Writes balances, totals and the head, within the batch. */
+MUST_USE ErrorCode ledger_flush(Ledger *ledger, Error *err);
+/* Before reading: flushes a writer's batch; takes a reader to the last commit and holds it there
+   until ledger_read_end(). */
+MUST_USE ErrorCode ledger_read_begin(Ledger *ledger, Error *err);
+void ledger_read_end(Ledger *ledger);
+MUST_USE ErrorCode ledger_load(Ledger *ledger, Error *err);
+
+/* --- hash.c --- */
+
+Hasher *ledger_hasher_create(void);
+void ledger_hasher_destroy(Hasher *hasher);
+/* The hash of the entry (with its id) behind `previous`. Accounts go in by their codes. */
+EntryHash ledger_hash_entry(const Ledger *ledger, const LedgerEntry *entry, EntryHash previous);
+
+/* --- query.c --- */
+
+/* Columns of SQL_ENTRY_COLUMNS, in order; lines are not filled but counted. */
+void ledger_read_entry_row(sqlite3_stmt *statement, LedgerEntry *ret_entry,
+                           int64_t *ret_first_line);
+/* Columns after those of the entry itself. */
+enum { ENTRY_COLUMN_HASH = 12 };
+#define SQL_ENTRY_COLUMNS                                                                          \
+    "e.id, e.key, e.day, e.month, e.memo, coalesce(e.reverses, 0), s.contract, s.version, "        \
+    "s.clause, s.run, e.first_line, e.line_count, e.hash"
+/* The lines from first_line on, into the arena; ERR_DAMAGED when some are not there. */
+MUST_USE ErrorCode ledger_read_lines(Ledger *ledger, Arena *arena, int64_t first_line,
+                                     LedgerEntry *entry, Error *err);
+/* As ledger_entry, without ledger_read_begin. */
+MUST_USE ErrorCode ledger_read_entry(Ledger *ledger, Arena *arena, EntryId id,
+                                     LedgerEntry *ret_entry, Error *err);

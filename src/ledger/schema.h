@@ -1,0 +1,62 @@
+/*
+ * schema -- the tables of a ledger file, version 1.
+ *
+ * Lines are numbered through in order of posting, so that an entry's lines are a range and
+ * adding one goes to the end of its table. A source stands once however many entries name it.
+ * account.debit/credit, total and head are sums of the lines, kept so that nobody has to add
+ * up; ledger_verify() does.
+ */
+#pragma once
+
+enum { LEDGER_APPLICATION_ID = 0x42524C47 /* "BRLG" */, LEDGER_SCHEMA_VERSION = 1 };
+
+#define LEDGER_SCHEMA                                                                              \
+    "CREATE TABLE meta(name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;"         \
+    "CREATE TABLE account("                                                                        \
+    "  id INTEGER PRIMARY KEY,"                                                                    \
+    "  code TEXT NOT NULL UNIQUE,"                                                                 \
+    "  type INTEGER NOT NULL,"                                                                     \
+    "  name TEXT NOT NULL,"                                                                        \
+    "  debit INTEGER NOT NULL CHECK(debit >= 0),"                                                  \
+    "  credit INTEGER NOT NULL CHECK(credit >= 0)) STRICT;"                                        \
+    "CREATE TABLE period("                                                                         \
+    "  month INTEGER PRIMARY KEY,"                                                                 \
+    "  state INTEGER NOT NULL CHECK(state BETWEEN 1 AND 3)) STRICT;"                               \
+    "CREATE TABLE source("                                                                         \
+    "  id INTEGER PRIMARY KEY,"                                                                    \
+    "  contract TEXT NOT NULL,"                                                                    \
+    "  version TEXT NOT NULL,"                                                                     \
+    "  clause TEXT NOT NULL,"                                                                      \
+    "  run TEXT NOT NULL,"                                                                         \
+    "  UNIQUE(contract, version, clause, run)) STRICT;"                                            \
+    "CREATE TABLE entry("                                                                          \
+    "  id INTEGER PRIMARY KEY,"                                                                    \
+    "  key TEXT NOT NULL UNIQUE,"                                                                  \
+    "  day INTEGER NOT NULL,"                                                                      \
+    "  month INTEGER NOT NULL REFERENCES period(month),"                                           \
+    "  memo TEXT NOT NULL,"                                                                        \
+    "  source INTEGER NOT NULL REFERENCES source(id),"                                             \
+    "  reverses INTEGER REFERENCES entry(id),"                                                     \
+    "  first_line INTEGER NOT NULL,"                                                               \
+    "  line_count INTEGER NOT NULL CHECK(line_count >= 2),"                                        \
+    "  hash BLOB NOT NULL CHECK(length(hash) = 32)) STRICT;"                                       \
+    "CREATE UNIQUE INDEX entry_by_reverses ON entry(reverses) WHERE reverses IS NOT NULL;"         \
+    "CREATE INDEX entry_by_source ON entry(source);"                                               \
+    "CREATE TABLE line("                                                                           \
+    "  id INTEGER PRIMARY KEY,"                                                                    \
+    "  entry INTEGER NOT NULL REFERENCES entry(id),"                                               \
+    "  account INTEGER NOT NULL REFERENCES account(id),"                                           \
+    "  minor INTEGER NOT NULL CHECK(minor <> 0)) STRICT;"                                          \
+    "CREATE INDEX line_by_account ON line(account);"                                               \
+    "CREATE TABLE total("                                                                          \
+    "  account INTEGER NOT NULL REFERENCES account(id),"                                           \
+    "  month INTEGER NOT NULL REFERENCES period(month),"                                           \
+    "  debit INTEGER NOT NULL CHECK(debit >= 0),"                                                  \
+    "  credit INTEGER NOT NULL CHECK(credit >= 0),"                                                \
+    "  PRIMARY KEY(account, month)) STRICT, WITHOUT ROWID;"                                        \
+    "CREATE TABLE head("                                                                           \
+    "  one INTEGER PRIMARY KEY CHECK(one = 1),"                                                    \
+    "  entries INTEGER NOT NULL,"                                                                  \
+    "  lines INTEGER NOT NULL,"                                                                    \
+    "  hash BLOB NOT NULL CHECK(length(hash) = 32)) STRICT;"                                       \
+    "INSERT INTO head VALUES(1, 0, 0, zeroblob(32));"

@@ -1,0 +1,228 @@
+/* Reading everything and adding it up again. */
+#include "ledger/ledger_int.h"
+
+/* Sums of what was walked, beside what the file says. */
+typedef struct {
+    Ledger *ledger;
+    Arena *arena; /* of the walk */
+    Arena *row;   /* of one entry */
+    LedgerVerdict *verdict;
+    EntryHash previous;
+    int64_t next_line;
+    int64_t *debit; /* by account - 1 */
+    int64_t *credit;
+    Map totals; /* account and month -> index of sums */
+    Vec(TotalDelta) sums;
+    Error *err;
+} Walk;
+
+static ErrorCode wrong(const Walk *walk, const char *what)
+{
+    return error_set(walk->err, ERR_DAMAGED, "%.*s: damaged: %s", STR_ARG(walk->ledger->path),
+                     what);
+}
+
+static ErrorCode wrong_entry(const Walk *walk, EntryId id, const char *what)
+{
+    walk->verdict->first_damaged = id;
+    return error_set(walk->err, ERR_DAMAGED, "%.*s: damaged: entry %lld: %s",
+                     STR_ARG(walk->ledger->path), (long long)id, what);
+}
+
+static TotalDelta *total_of(Walk *walk, AccountId account, int32_t month)
+{
+    uint64_t both = (uint64_t)account << 32 | (uint32_t)month;
+    Str key = {.ptr = (const char *)&both, .len = sizeof(both)};
+    uint64_t index;
+    if (!map_find(&walk->totals, key, &index)) {
+        index = walk->sums.count;
+        VEC_PUSH(walk->arena, &walk->sums, (TotalDelta){.account = account, .month = month});
+        map_put(&walk->totals, str_copy(walk->arena, key), index);
+    }
+    return &walk->sums.items[index];
+}
+
+/* The entry's lines into the sums; a message when they are not what was let in. */
+static const char *add_lines(Walk *walk, const LedgerEntry *entry)
+{
+    __int128 balance = 0;
+    for (size_t i = 0; i < entry->line_count; i++) {
+        const LedgerLine *line = &entry->lines[i];
+        TotalDelta *total = total_of(walk, line->account, entry->month);
+        bool overflow = false;
+        if (line->minor == 0)
+            return "a line has no amount";
+        if (line->minor > 0) {
+            int64_t *debit = &walk->debit[line->account - 1];
+            overflow = __builtin_add_overflow(*debit, line->minor, debit);
+            total->debit = (int64_t)((uint64_t)total->debit + (uint64_t)line->minor);
+        } else {
+            int64_t *credit = &walk->credit[line->account - 1];
+            overflow = __builtin_sub_overflow(*credit, line->minor, credit);
+            total->credit = (int64_t)((uint64_t)total->credit - (uint64_t)line->minor);
+        }
+        if (overflow)
+            return "the totals of an account overflow";
+        balance += line->minor;
+    }
+    return balance == 0 ? NULL : "its lines do not sum to zero";
+}
+
+static ErrorCode check_entry(Walk *walk, sqlite3_stmt *row)
+{
+    LedgerEntry entry;
+    int64_t first_line;
+    EntryId expected = (EntryId)walk->verdict->entries + 1;
+    ledger_read_entry_row(row, &entry, &first_line);
+    if (entry.id != expected)
+        return wrong_entry(walk, expected, "it is missing");
+    if (first_line != walk->next_line)
+        return wrong_entry(walk, entry.id, "its lines do not follow those before");
+    arena_reset(walk->row);
+    ErrorCode code = ledger_read_lines(walk->ledger, walk->row, first_line, &entry, walk->err);
+    if (code != ERR_OK) {
+        walk->verdict->first_damaged = entry.id;
+        return code;
+    }
+    EntryHash hash = ledger_hash_entry(walk->ledger, &entry, walk->previous);
+    const void *kept = sqlite3_column_blob(row, ENTRY_COLUMN_HASH);
+    if (kept == NULL || sqlite3_column_bytes(row, ENTRY_COLUMN_HASH) != HASH_BYTES ||
+        memcmp(kept, hash.bytes, HASH_BYTES) != 0)
+        return wrong_entry(walk, entry.id, "its hash is another one than that of its content");
+    const char *what = add_lines(walk, &entry);
+    if (what != NULL)
+        return wrong_entry(walk, entry.id, what);
+    if (entry.reverses >= entry.id)
+        return wrong_entry(walk, entry.id, "it reverses an entry that is not before it");
+    walk->previous = hash;
+    walk->next_line += (int64_t)entry.line_count;
+    walk->verdict->entries++;
+    walk->verdict->lines += entry.line_count;
+    return ERR_OK;
+}
+
+/* Hands each row of a query to fn. */
+static ErrorCode each_row(Walk *walk, const char *sql, ErrorCode (*fn)(Walk *, sqlite3_stmt *))
+{
+    sqlite3_stmt *row;
+    if (sqlite3_prepare_v2(walk->ledger->db, sql, -1, &row, NULL) != SQLITE_OK)
+        return ledger_sql_error(walk->ledger, "read", walk->err);
+    ErrorCode code = ERR_OK;
+    int result = SQLITE_DONE;
+    while (code == ERR_OK && (result = sqlite3_step(row)) == SQLITE_ROW)
+        code = fn(walk, row);
+    if (code == ERR_OK && result != SQLITE_DONE)
+        code = ledger_sql_error(walk->ledger, "read", walk->err);
+    sqlite3_finalize(row);
+    return code;
+}
+
+static ErrorCode check_integrity_row(Walk *walk, sqlite3_stmt *row)
+{
+    Str text = ledger_column_text(row, 0);
+    if (str_eq(text, S("ok")))
+        return ERR_OK;
+    return error_set(walk->err, ERR_DAMAGED, "%.*s: damaged: %.*s", STR_ARG(walk->ledger->path),
+                     STR_ARG(str_slice(text, 0, 200)));
+}
+
+static ErrorCode check_foreign_row(Walk *walk, sqlite3_stmt *row)
+{
+    return error_set(walk->err, ERR_DAMAGED, "%.*s: damaged: a row of %.*s names what is not there",
+                     STR_ARG(walk->ledger->path), STR_ARG(ledger_column_text(row, 0)));
+}
+
+static ErrorCode check_total_row(Walk *walk, sqlite3_stmt *row)
+{
+    int64_t account = sqlite3_column_int64(row, 0);
+    if (account < 1 || account > (int64_t)walk->ledger->accounts.count)
+        return wrong(walk, "a total of an account that is not there");
+    TotalDelta *sum = total_of(walk, (AccountId)account, (int32_t)sqlite3_column_int64(row, 1));
+    bool is_same =
+        sum->debit == sqlite3_column_int64(row, 2) && sum->credit == sqlite3_column_int64(row, 3);
+    if (!is_same)
+        return wrong(walk, "the total of an account in a month is not the sum of its lines");
+    *sum = (TotalDelta){.account = sum->account, .month = sum->month}; /* seen */
+    return ERR_OK;
+}
+
+static ErrorCode check_sums(Walk *walk)
+{
+    const Ledger *ledger = walk->ledger;
+    if ((int64_t)walk->verdict->entries != ledger->entry_count) {
+        walk->verdict->first_damaged = (EntryId)walk->verdict->entries + 1;
+        return wrong(walk, "entries are missing at the end");
+    }
+    if ((int64_t)walk->verdict->lines != ledger->line_count ||
+        memcmp(walk->previous.bytes, ledger->head.bytes, HASH_BYTES) != 0)
+        return wrong(walk, "the head of the chain is not that of the last entry");
+    for (size_t i = 0; i < ledger->accounts.count; i++) {
+        const AccountState *state = &ledger->accounts.items[i];
+        if (walk->debit[i] != state->debit || walk->credit[i] != state->credit)
+            return error_set(walk->err, ERR_DAMAGED,
+                             "%.*s: damaged: the balance of account %.*s is not the sum of its "
+                             "lines",
+                             STR_ARG(ledger->path), STR_ARG(state->account.code));
+    }
+    ErrorCode code =
+        each_row(walk, "SELECT account, month, debit, credit FROM total", check_total_row);
+    VEC_FOREACH (TotalDelta, sum, &walk->sums) {
+        if (code == ERR_OK && (sum->debit != 0 || sum->credit != 0))
+            code = wrong(walk, "the total of an account in a month is missing");
+    }
+    return code;
+}
+
+static ErrorCode check_line_count(Walk *walk)
+{
+    int64_t lines;
+    ErrorCode code =
+        ledger_sql_number(walk->ledger, "SELECT count(*) FROM line", &lines, walk->err);
+    if (code == ERR_OK && lines != (int64_t)walk->verdict->lines)
+        code = wrong(walk, "there are lines of no entry");
+    return code;
+}
+
+static ErrorCode walk_all(Walk *walk)
+{
+    /* The entries first, so that damage is named by the entry it is in. */
+    ErrorCode code = each_row(walk,
+                              "SELECT " SQL_ENTRY_COLUMNS
+                              " FROM entry e JOIN source s ON s.id = e.source ORDER BY e.id",
+                              check_entry);
+    if (code != ERR_OK && walk->verdict->first_damaged == 0)
+        walk->verdict->first_damaged = (EntryId)walk->verdict->entries + 1;
+    if (code == ERR_OK)
+        code = check_sums(walk);
+    if (code == ERR_OK)
+        code = check_line_count(walk);
+    if (code == ERR_OK)
+        code = each_row(walk, "PRAGMA foreign_key_check", check_foreign_row);
+    if (code == ERR_OK)
+        code = each_row(walk, "PRAGMA integrity_check(1)", check_integrity_row);
+    return code;
+}
+
+ErrorCode ledger_verify(Ledger *ledger, LedgerVerdict *ret_verdict, Error *err)
+{
+    LedgerVerdict verdict = {0};
+    ErrorCode code = ledger_read_begin(ledger, err);
+    if (code != ERR_OK)
+        return code;
+    CLEANUP(arena_cleanup) Arena *arena = arena_create(0);
+    CLEANUP(arena_cleanup) Arena *row = arena_create(0);
+    Walk walk = {.ledger = ledger,
+                 .arena = arena,
+                 .row = row,
+                 .verdict = &verdict,
+                 .next_line = 1,
+                 .debit = ARENA_ZARRAY(arena, int64_t, ledger->accounts.count),
+                 .credit = ARENA_ZARRAY(arena, int64_t, ledger->accounts.count),
+                 .err = err};
+    map_init(&walk.totals, arena);
+    code = walk_all(&walk);
+    ledger_read_end(ledger);
+    if (ret_verdict != NULL)
+        *ret_verdict = verdict;
+    return code;
+}
