@@ -51,11 +51,12 @@ typedef Vec(IntakeRefusal) IntakeRefusalVec;
 typedef struct {
     uint64_t files;     /* that held anything of use */
     uint64_t bytes;     /* of text, after decompression */
-    uint64_t documents; /* resources outside of bundles, and bundles */
+    uint64_t documents; /* texts that a resource or a bundle came out of */
     uint64_t accepted;
     uint64_t accepted_by_type[FHIR_RESOURCE_TYPE_LIMIT];
     uint64_t refused;
     IntakeRefusalVec refused_by_rule; /* by name of the rule; a resource counts for its first */
+    uint64_t repeated; /* shared resources given again, word for word: neither kept nor refused */
     uint64_t persons;
     uint64_t shared;
     uint64_t partitions;

@@ -1,0 +1,596 @@
+#include "intake/intake_int.h"
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+/*
+ * Plain files and pipes are read straight into the caller's chunk. Compressed files and tar go
+ * through libarchive. Where one document ends and the next begins is found without parsing: in
+ * valid JSON a '}', a line break and a '{' (with nothing but white space between them) never
+ * stand next to one another within a document, as a comma would be needed.
+ */
+enum {
+    HEAD_BYTES = 4096, /* what a file is told from */
+    FOLDER_DEPTH_MAX = 32,
+    TAR_MAGIC_AT = 257,
+    ARCHIVE_READ_BYTES = 256 << 10,
+    PIPE_BYTES = 1 << 20,
+    CHUNK_SLACK = 4096,
+};
+
+typedef struct {
+    Str file;
+} ChunkPlace;
+
+struct Source {
+    Arena *arena; /* of its own */
+    SourceOptions options;
+    Vec(Str) files;
+    uint64_t total_bytes;
+    bool is_total_known;
+    size_t next_file;
+    Vec(ChunkPlace) places; /* by chunk number */
+    uint64_t file_count;
+    uint64_t byte_count;
+
+    /* the file that is open */
+    bool is_open;
+    IoFile file;
+    bool is_stdin;
+    unsigned char head[HEAD_BYTES];
+    size_t head_len;
+    size_t head_used;
+    struct archive *archive; /* NULL for plain text */
+    char *archive_buffer;
+
+    /* the text within it: the file itself, or a member of an archive */
+    bool has_text;
+    bool is_text_end;
+    bool is_envelopes;
+    Str text_name;
+    uint32_t line;
+    char *carry; /* read, but behind the cut of the last chunk */
+    size_t carry_len;
+    size_t carry_capacity;
+};
+
+/* ---- the list of files ---- */
+
+static ErrorCode list_path(Source *source, Str path, int depth, Error *err)
+{
+    if (str_eq(path, S("-"))) {
+        VEC_PUSH(source->arena, &source->files, path);
+        source->is_total_known = false;
+        return ERR_OK;
+    }
+    struct stat status;
+    if (stat(str_to_c(source->arena, path), &status) != 0)
+        return error_set_errno(err, errno, "%.*s", STR_ARG(path));
+    if (!S_ISDIR(status.st_mode)) {
+        VEC_PUSH(source->arena, &source->files, str_copy(source->arena, path));
+        source->total_bytes += (uint64_t)status.st_size;
+        source->is_total_known &= S_ISREG(status.st_mode);
+        return ERR_OK;
+    }
+    if (depth >= FOLDER_DEPTH_MAX)
+        return error_set(err, ERR_LIMIT, "%.*s: folders are nested over %d deep", STR_ARG(path),
+                         FOLDER_DEPTH_MAX);
+    IoNames names = {0};
+    ErrorCode code = io_list_dir(source->arena, path, &names, err);
+    for (size_t i = 0; code == ERR_OK && i < names.count; i++)
+        code = list_path(source, io_join(source->arena, path, names.items[i]), depth + 1, err);
+    return code;
+}
+
+ErrorCode source_create(Arena *arena, const SourceOptions *options, Source **ret_source, Error *err)
+{
+    Source *source = ARENA_NEW(arena, Source);
+    source->arena = arena_create(0);
+    source->options = *options;
+    source->is_total_known = true;
+    source->file = IO_FILE_CLOSED;
+    *ret_source = source;
+    ErrorCode code = ERR_OK;
+    for (size_t i = 0; code == ERR_OK && i < options->path_count; i++)
+        code = list_path(source, options->paths[i], 0, err);
+    return code;
+}
+
+static void close_file(Source *source)
+{
+    if (source->archive != NULL)
+        (void)archive_read_free(source->archive);
+    source->archive = NULL;
+    if (!source->is_stdin)
+        io_close_cleanup(&source->file);
+    source->file = IO_FILE_CLOSED;
+    source->is_open = false;
+    source->has_text = false;
+}
+
+void source_destroy(Source *source)
+{
+    if (source == NULL)
+        return;
+    close_file(source);
+    free(source->archive_buffer);
+    free(source->carry);
+    Arena *arena = source->arena;
+    arena_destroy(arena);
+}
+
+Str source_file_of(const Source *source, uint32_t chunk)
+{
+    ASSERT(chunk < source->places.count);
+    return source->places.items[chunk].file;
+}
+
+uint32_t source_chunk_count(const Source *source)
+{
+    return (uint32_t)source->places.count;
+}
+
+void source_counts(const Source *source, uint64_t *ret_files, uint64_t *ret_bytes)
+{
+    *ret_files = source->file_count;
+    *ret_bytes = source->byte_count;
+}
+
+uint64_t source_total_bytes(const Source *source)
+{
+    return source->is_total_known ? source->total_bytes : 0;
+}
+
+/* ---- chunks ---- */
+
+void chunk_reserve(Chunk *chunk, size_t capacity)
+{
+    if (chunk->capacity >= capacity + JSON_INDEX_PADDING)
+        return;
+    char *grown = realloc(chunk->ptr, capacity + JSON_INDEX_PADDING);
+    ASSERT(grown != NULL);
+    chunk->ptr = grown;
+    chunk->capacity = capacity + JSON_INDEX_PADDING;
+}
+
+void chunk_free(Chunk *chunk)
+{
+    free(chunk->ptr);
+    output_destroy(chunk->output);
+    *chunk = (Chunk){0};
+}
+
+/* A finding about a file as a whole, or about a text that is not even cut. */
+static void refuse(Source *source, Chunk *chunk, Diag diag, const char *text)
+{
+    if (chunk->output == NULL)
+        chunk->output = output_create();
+    diag.file = diag.file.len > 0 ? diag.file : source->text_name;
+    diag.text = str_from_c(text);
+    if (diag.severity == SEVERITY_ERROR)
+        output_refuse_with(chunk->output, &diag, (Str){0}, source->options.keeps_texts);
+    else
+        diag_add(&chunk->output->diags, &diag);
+}
+
+/* ---- bytes of the open file ---- */
+
+static ErrorCode read_file(Source *source, void *bytes, size_t size, size_t *ret_size, Error *err)
+{
+    size_t held = source->head_len - source->head_used;
+    if (held > 0) {
+        *ret_size = held < size ? held : size;
+        memcpy(bytes, source->head + source->head_used, *ret_size);
+        source->head_used += *ret_size;
+        return ERR_OK;
+    }
+    ErrorCode code = io_read(&source->file, bytes, size, ret_size, err);
+    if (code == ERR_OK)
+        progress_add(source->options.progress, *ret_size);
+    return code;
+}
+
+static ErrorCode read_head(Source *source, Error *err)
+{
+    source->head_len = 0;
+    source->head_used = 0;
+    size_t part = 1;
+    while (source->head_len < HEAD_BYTES && part > 0) {
+        ErrorCode code = io_read(&source->file, source->head + source->head_len,
+                                 HEAD_BYTES - source->head_len, &part, err);
+        if (code != ERR_OK)
+            return code;
+        source->head_len += part;
+    }
+    progress_add(source->options.progress, source->head_len);
+    return ERR_OK;
+}
+
+/* ---- archives ---- */
+
+static bool has_magic(const Source *source, size_t at, const void *magic, size_t size)
+{
+    return source->head_len >= at + size && memcmp(source->head + at, magic, size) == 0;
+}
+
+static bool is_archive(const Source *source)
+{
+    return has_magic(source, 0, "\x1f\x8b", 2) || has_magic(source, 0, "\x28\xb5\x2f\xfd", 4) ||
+           has_magic(source, 0,
+                     "\xfd"
+                     "7zXZ",
+                     6) ||
+           has_magic(source, 0, "BZh", 3) || has_magic(source, TAR_MAGIC_AT, "ustar", 5);
+}
+
+static la_ssize_t feed_archive(struct archive *archive, void *context, const void **ret_bytes)
+{
+    Source *source = context;
+    Error err = {0};
+    size_t size = 0;
+    if (read_file(source, source->archive_buffer, ARCHIVE_READ_BYTES, &size, &err) != ERR_OK) {
+        archive_set_error(archive, EIO, "%s", err.message);
+        return -1;
+    }
+    *ret_bytes = source->archive_buffer;
+    return (la_ssize_t)size;
+}
+
+static void refuse_archive(Source *source, Chunk *chunk)
+{
+    const char *reason = archive_error_string(source->archive);
+    refuse(source, chunk, (Diag){.severity = SEVERITY_ERROR, .rule = S("intake-damaged-archive")},
+           reason == NULL ? "cannot be read" : reason);
+}
+
+static ErrorCode open_archive(Source *source, Error *err)
+{
+    if (source->archive_buffer == NULL)
+        source->archive_buffer = malloc(ARCHIVE_READ_BYTES);
+    source->archive = archive_read_new();
+    ASSERT(source->archive_buffer != NULL && source->archive != NULL);
+    (void)archive_read_support_filter_gzip(source->archive);
+    (void)archive_read_support_filter_zstd(source->archive);
+    (void)archive_read_support_filter_xz(source->archive);
+    (void)archive_read_support_filter_bzip2(source->archive);
+    (void)archive_read_support_format_tar(source->archive);
+    (void)archive_read_support_format_raw(source->archive);
+    (void)archive_read_support_format_empty(source->archive);
+    if (archive_read_open(source->archive, source, NULL, feed_archive, NULL) == ARCHIVE_FATAL &&
+        archive_errno(source->archive) == ENOMEM)
+        return error_set(err, ERR_LIMIT, "%.*s: too large to unpack", STR_ARG(source->text_name));
+    return ERR_OK;
+}
+
+/* The next regular file of the archive becomes the text; false at its end. */
+static bool next_member(Source *source, Chunk *chunk)
+{
+    Str file = source->files.items[source->next_file - 1];
+    for (;;) {
+        struct archive_entry *entry;
+        source->text_name = file;
+        int result = archive_read_next_header(source->archive, &entry);
+        if (result == ARCHIVE_EOF)
+            return false;
+        if (result != ARCHIVE_OK && result != ARCHIVE_WARN) {
+            refuse_archive(source, chunk);
+            return false;
+        }
+        if (archive_format(source->archive) == ARCHIVE_FORMAT_RAW)
+            return true;
+        if (archive_entry_filetype(entry) != AE_IFREG)
+            continue;
+        const char *name = archive_entry_pathname(entry);
+        source->text_name =
+            str_format(source->arena, "%.*s:%s", STR_ARG(file), name == NULL ? "?" : name);
+        return true;
+    }
+}
+
+/* ---- texts ---- */
+
+/* Bytes of the present text; 0 at its end. What is broken in an archive ends it with a finding. */
+static ErrorCode read_text(Source *source, Chunk *chunk, char *bytes, size_t size, size_t *ret_size,
+                           Error *err)
+{
+    *ret_size = 0;
+    if (source->is_text_end)
+        return ERR_OK;
+    if (source->archive == NULL) {
+        ErrorCode code = read_file(source, bytes, size, ret_size, err);
+        source->is_text_end = code == ERR_OK && *ret_size == 0;
+        return code;
+    }
+    la_ssize_t got = archive_read_data(source->archive, bytes, size);
+    if (got < 0) {
+        refuse_archive(source, chunk);
+        got = 0;
+    }
+    *ret_size = (size_t)got;
+    source->is_text_end = got == 0;
+    return ERR_OK;
+}
+
+static void carry_over(Source *source, const char *bytes, size_t size)
+{
+    if (source->carry_capacity < size) {
+        char *grown = realloc(source->carry, size + CHUNK_SLACK);
+        ASSERT(grown != NULL);
+        source->carry = grown;
+        source->carry_capacity = size + CHUNK_SLACK;
+    }
+    if (size > 0)
+        memcpy(source->carry, bytes, size);
+    source->carry_len = size;
+}
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+/* Reads the beginning of a text into the carry and tells whether it can be FHIR JSON. */
+static ErrorCode begin_text(Source *source, Chunk *chunk, bool *ret_is_json, Error *err)
+{
+    static const char mark[] = "\xef\xbb\xbf";
+    static const char envelope[] = "{\"file\":";
+    char bytes[HEAD_BYTES];
+    size_t len = 0;
+    size_t part = 1;
+    source->is_text_end = false;
+    while (len < sizeof(bytes) && part > 0) {
+        ErrorCode code = read_text(source, chunk, bytes + len, sizeof(bytes) - len, &part, err);
+        if (code != ERR_OK)
+            return code;
+        len += part;
+    }
+    size_t from = len >= 3 && memcmp(bytes, mark, 3) == 0 ? 3 : 0;
+    size_t at = from;
+    while (at < len && is_blank(bytes[at]))
+        at++;
+    source->line = 1;
+    source->has_text = true;
+    source->is_envelopes =
+        len - at >= sizeof(envelope) - 1 && memcmp(bytes + at, envelope, sizeof(envelope) - 1) == 0;
+    carry_over(source, bytes + from, len - from);
+    *ret_is_json = at < len ? bytes[at] == '{' : len == sizeof(bytes);
+    if (*ret_is_json) {
+        source->byte_count += len - from;
+        return ERR_OK;
+    }
+    if (at == len)
+        refuse(source, chunk, (Diag){.severity = SEVERITY_WARNING, .rule = S("intake-empty")},
+               "there is nothing in it");
+    else
+        refuse(source, chunk,
+               (Diag){.severity = SEVERITY_ERROR, .rule = S("intake-not-fhir"), .line = 1},
+               bytes[at] == '[' ? "a JSON array; a Bundle, or resources one a line, can be read"
+                                : "this is no FHIR JSON, nor an archive of it");
+    return ERR_OK;
+}
+
+static ErrorCode open_file(Source *source, Error *err)
+{
+    Str path = source->files.items[source->next_file++];
+    source->text_name = path;
+    source->is_stdin = str_eq(path, S("-"));
+    source->is_open = true;
+    ErrorCode code = ERR_OK;
+    if (source->is_stdin) {
+        source->file = (IoFile){.fd = source->options.stdin_fd, .path = path};
+        (void)fcntl(source->file.fd, F_SETPIPE_SZ, PIPE_BYTES); /* helps where it is a pipe */
+    } else {
+        code = io_open_read(path, &source->file, err);
+    }
+    if (code == ERR_OK)
+        code = read_head(source, err);
+    if (code == ERR_OK && is_archive(source))
+        code = open_archive(source, err);
+    return code;
+}
+
+/* Goes on to the next text with something in it. */
+static ErrorCode open_text(Source *source, Chunk *chunk, bool *ret_more, Error *err)
+{
+    for (;;) {
+        ErrorCode code = ERR_OK;
+        bool has_text = false;
+        if (source->is_open && source->archive != NULL) {
+            has_text = next_member(source, chunk);
+        } else if (source->is_open) {
+            has_text = false; /* a plain file is one text, and that was read */
+        } else if (source->next_file < source->files.count) {
+            code = open_file(source, err);
+            has_text = source->archive == NULL || (code == ERR_OK && next_member(source, chunk));
+        } else {
+            *ret_more = false;
+            return ERR_OK;
+        }
+        if (code != ERR_OK)
+            return code;
+        if (!has_text) {
+            close_file(source);
+            continue;
+        }
+        bool is_json;
+        code = begin_text(source, chunk, &is_json, err);
+        if (code != ERR_OK)
+            return code;
+        if (is_json) {
+            source->file_count++;
+            *ret_more = true;
+            return ERR_OK;
+        }
+        source->has_text = false;
+        if (source->archive == NULL)
+            close_file(source);
+    }
+}
+
+/* ---- cutting ---- */
+
+/* The last place between two documents in text[from .. len), or 0. */
+static size_t last_boundary(const char *text, size_t from, size_t len)
+{
+    size_t end = len;
+    while (end > from) {
+        const char *newline = memrchr(text + from, '\n', end - from);
+        if (newline == NULL)
+            return 0;
+        size_t at = (size_t)(newline - text);
+        end = at;
+        size_t next = at + 1;
+        while (next < len && is_blank(text[next]))
+            next++;
+        if (next == len || text[next] != '{')
+            continue;
+        size_t before = at;
+        while (before > 0 && is_blank(text[before - 1]))
+            before--;
+        if (before > 0 && text[before - 1] == '}')
+            return next;
+    }
+    return 0;
+}
+
+/* Eight bytes at a time: a byte of `same` is 0x80 where the text has a line break. */
+static uint32_t count_lines(const char *text, size_t len)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101);
+    const uint64_t lows = ones * 0x7f;
+    uint64_t lines = 0;
+    size_t at = 0;
+    while (len - at >= 8) {
+        uint64_t sums = 0; /* a count in each byte, below 256 */
+        for (int i = 0; i < 255 && len - at >= 8; i++, at += 8) {
+            uint64_t word;
+            memcpy(&word, text + at, sizeof(word));
+            word ^= ones * '\n';
+            uint64_t same = ~(((word & lows) + lows) | word | lows);
+            sums += same >> 7;
+        }
+        uint64_t wide =
+            (sums & UINT64_C(0x00ff00ff00ff00ff)) + ((sums >> 8) & UINT64_C(0x00ff00ff00ff00ff));
+        lines += (wide * UINT64_C(0x0001000100010001)) >> 48;
+    }
+    for (; at < len; at++)
+        lines += text[at] == '\n';
+    return (uint32_t)lines;
+}
+
+/* Reads on to where the next document begins, keeping nothing of this one. */
+static ErrorCode skip_document(Source *source, Chunk *chunk, Error *err)
+{
+    char last = 0;
+    bool has_newline = false;
+    size_t size = chunk->len;
+    do {
+        for (size_t i = 0; i < size; i++) {
+            char c = chunk->ptr[i];
+            if (c == '\n') {
+                has_newline = true;
+                source->line++;
+            } else if (!is_blank(c)) {
+                if (has_newline && last == '}' && c == '{') {
+                    carry_over(source, chunk->ptr + i, size - i);
+                    return ERR_OK;
+                }
+                last = c;
+                has_newline = false;
+            }
+        }
+        ErrorCode code =
+            read_text(source, chunk, chunk->ptr, source->options.chunk_bytes, &size, err);
+        if (code != ERR_OK)
+            return code;
+        source->byte_count += size;
+    } while (size > 0);
+    carry_over(source, NULL, 0);
+    return ERR_OK;
+}
+
+/* Fills the chunk with whole documents; length 0 when the text has ended or one was skipped. */
+static ErrorCode fill_chunk(Source *source, Chunk *chunk, Error *err)
+{
+    size_t limit = source->options.document_bytes_max;
+    size_t target = source->options.chunk_bytes;
+    chunk_reserve(chunk, target > source->carry_len ? target : source->carry_len);
+    if (source->carry_len > 0)
+        memcpy(chunk->ptr, source->carry, source->carry_len);
+    chunk->len = source->carry_len;
+    chunk->first_line = source->line;
+    source->carry_len = 0;
+    size_t searched = 0;
+    for (;;) {
+        size_t part = 1;
+        while (chunk->len < target && part > 0) {
+            ErrorCode code =
+                read_text(source, chunk, chunk->ptr + chunk->len, target - chunk->len, &part, err);
+            if (code != ERR_OK)
+                return code;
+            chunk->len += part;
+            source->byte_count += part;
+        }
+        if (source->is_text_end)
+            return ERR_OK;
+        size_t cut = last_boundary(chunk->ptr, searched, chunk->len);
+        if (cut > 0) {
+            carry_over(source, chunk->ptr + cut, chunk->len - cut);
+            chunk->len = cut;
+            return ERR_OK;
+        }
+        if (chunk->len >= limit) {
+            refuse(source, chunk,
+                   (Diag){.severity = SEVERITY_ERROR,
+                          .rule = S("intake-too-long"),
+                          .line = source->line},
+                   "a document that is longer than the memory given to the load allows");
+            ErrorCode code = skip_document(source, chunk, err);
+            chunk->len = 0;
+            return code;
+        }
+        searched = chunk->len;
+        while (searched > 0 && is_blank(chunk->ptr[searched - 1]))
+            searched--;
+        target = target * 2 < limit ? target * 2 : limit;
+        chunk_reserve(chunk, target);
+    }
+}
+
+ErrorCode source_next(Source *source, Chunk *chunk, bool *ret_more, Error *err)
+{
+    bool is_more = true;
+    chunk->len = 0;
+    chunk->output = NULL;
+    while (is_more && chunk->len == 0) {
+        ErrorCode code = ERR_OK;
+        if (!source->has_text)
+            code = open_text(source, chunk, &is_more, err);
+        if (code == ERR_OK && is_more)
+            code = fill_chunk(source, chunk, err);
+        if (code != ERR_OK)
+            return code;
+        if (is_more && source->is_text_end && source->carry_len == 0) {
+            source->has_text = false;
+            if (chunk->len == 0)
+                continue;
+        }
+    }
+    *ret_more = is_more;
+    if (!is_more && chunk->output == NULL)
+        return ERR_OK;
+    chunk->number = (uint32_t)source->places.count;
+    chunk->file = source->text_name;
+    chunk->is_envelopes = source->is_envelopes;
+    ASSERT(source->places.count < UINT32_MAX);
+    VEC_PUSH(source->arena, &source->places, (ChunkPlace){.file = source->text_name});
+    if (chunk->len > 0) {
+        source->line += count_lines(chunk->ptr, chunk->len);
+        memset(chunk->ptr + chunk->len, 0, JSON_INDEX_PADDING);
+    }
+    return ERR_OK;
+}

@@ -1,0 +1,298 @@
+#include "intake/intake_int.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+
+/*
+ * Each lane (a worker) has for each bucket a chain of blocks. When all blocks together pass the
+ * memory that is allowed, the lane that notices writes its own blocks to its own file, bucket by
+ * bucket, and remembers the extents. So there is one file a lane, and no lock.
+ */
+typedef struct SpillBlock SpillBlock;
+struct SpillBlock {
+    SpillBlock *next;
+    size_t used;
+    size_t capacity;
+    uint64_t zero; /* keeps what follows on 16 bytes */
+    uint8_t bytes[];
+};
+
+typedef struct {
+    uint64_t offset;
+    uint64_t size;
+} SpillExtent;
+
+typedef struct {
+    SpillBlock *first;
+    SpillBlock *last;
+    Vec(SpillExtent) extents;
+} SpillBucket;
+
+typedef struct {
+    Arena *arena; /* extents, names */
+    IoFile file;
+    IoFile reader; /* of the same file, from sealing on */
+    Str path;
+    uint64_t file_size;
+    SpillBucket *buckets;
+    SpillBlock *free_blocks; /* of the ordinary size */
+} SpillLane;
+
+struct Spill {
+    Arena *arena;
+    SpillOptions options;
+    size_t block_size;
+    SpillLane *lanes;
+    atomic_size_t memory;
+    atomic_uint_fast64_t written;
+};
+
+enum { BLOCK_MIN = 4096, BLOCK_MAX = 64 << 10 };
+
+Spill *spill_create(const SpillOptions *options)
+{
+    Arena *arena = arena_create(0);
+    Spill *spill = ARENA_NEW(arena, Spill);
+    spill->arena = arena;
+    spill->options = *options;
+    size_t share = options->memory_max / (options->lanes * options->buckets * 4);
+    spill->block_size = BLOCK_MAX;
+    while (spill->block_size > BLOCK_MIN && spill->block_size > share)
+        spill->block_size /= 2;
+    spill->lanes = ARENA_ZARRAY(arena, SpillLane, options->lanes);
+    for (size_t i = 0; i < options->lanes; i++) {
+        SpillLane *lane = &spill->lanes[i];
+        lane->arena = arena_create(0);
+        lane->file = IO_FILE_CLOSED;
+        lane->reader = IO_FILE_CLOSED;
+        lane->buckets = ARENA_ZARRAY(lane->arena, SpillBucket, options->buckets);
+        lane->path = io_join(arena, options->folder, str_format(arena, "%s-%zu", options->name, i));
+    }
+    return spill;
+}
+
+static void free_chain(Spill *spill, SpillBlock *block)
+{
+    while (block != NULL) {
+        SpillBlock *next = block->next;
+        atomic_fetch_sub(&spill->memory, sizeof(*block) + block->capacity);
+        free(block);
+        block = next;
+    }
+}
+
+void spill_drop(Spill *spill, size_t bucket)
+{
+    for (size_t i = 0; i < spill->options.lanes; i++) {
+        SpillBucket *held = &spill->lanes[i].buckets[bucket];
+        free_chain(spill, held->first);
+        *held = (SpillBucket){0};
+    }
+}
+
+void spill_destroy(Spill *spill)
+{
+    if (spill == NULL)
+        return;
+    for (size_t bucket = 0; bucket < spill->options.buckets; bucket++)
+        spill_drop(spill, bucket);
+    for (size_t i = 0; i < spill->options.lanes; i++) {
+        SpillLane *lane = &spill->lanes[i];
+        free_chain(spill, lane->free_blocks);
+        bool has_file = lane->file.fd >= 0 || lane->reader.fd >= 0;
+        io_close_cleanup(&lane->file);
+        io_close_cleanup(&lane->reader);
+        if (has_file)
+            (void)io_remove(lane->path, NULL);
+        arena_destroy(lane->arena);
+    }
+    Arena *arena = spill->arena;
+    arena_destroy(arena);
+}
+
+uint64_t spill_written_bytes(const Spill *spill)
+{
+    return atomic_load(&spill->written);
+}
+
+size_t spill_memory(const Spill *spill)
+{
+    return atomic_load(&spill->memory);
+}
+
+/* ---- adding ---- */
+
+/* A block with room for `size` bytes at the end of the bucket's chain. */
+static SpillBlock *add_block(Spill *spill, SpillLane *lane, SpillBucket *bucket, size_t size)
+{
+    SpillBlock *block = lane->free_blocks;
+    if (size <= spill->block_size && block != NULL) {
+        lane->free_blocks = block->next;
+    } else {
+        size_t capacity = size > spill->block_size ? size : spill->block_size;
+        block = malloc(sizeof(*block) + capacity);
+        ASSERT(block != NULL);
+        block->capacity = capacity;
+        atomic_fetch_add(&spill->memory, sizeof(*block) + capacity);
+    }
+    block->next = NULL;
+    block->used = 0;
+    if (bucket->last == NULL)
+        bucket->first = block;
+    else
+        bucket->last->next = block;
+    bucket->last = block;
+    return block;
+}
+
+static ErrorCode write_bucket(Spill *spill, SpillLane *lane, SpillBucket *bucket, Error *err)
+{
+    SpillExtent extent = {.offset = lane->file_size};
+    for (SpillBlock *block = bucket->first; block != NULL; block = block->next) {
+        ErrorCode code = io_write(&lane->file, block->bytes, block->used, err);
+        if (code != ERR_OK)
+            return code;
+        extent.size += block->used;
+    }
+    lane->file_size += extent.size;
+    atomic_fetch_add(&spill->written, extent.size);
+    if (extent.size > 0)
+        VEC_PUSH(lane->arena, &bucket->extents, extent);
+    while (bucket->first != NULL) {
+        SpillBlock *block = bucket->first;
+        bucket->first = block->next;
+        if (block->capacity == spill->block_size) {
+            block->next = lane->free_blocks;
+            lane->free_blocks = block;
+        } else {
+            block->next = NULL;
+            free_chain(spill, block);
+        }
+    }
+    bucket->last = NULL;
+    return ERR_OK;
+}
+
+static ErrorCode write_lane(Spill *spill, SpillLane *lane, Error *err)
+{
+    ErrorCode code = ERR_OK;
+    if (lane->file.fd < 0)
+        code = io_create(lane->path, &lane->file, err);
+    for (size_t i = 0; code == ERR_OK && i < spill->options.buckets; i++)
+        code = write_bucket(spill, lane, &lane->buckets[i], err);
+    return code;
+}
+
+ErrorCode spill_add(Spill *spill, size_t lane_number, size_t bucket_number, const SpillRecord *head,
+                    const uint8_t *tape, Str id, Str person_id, Error *err)
+{
+    SpillLane *lane = &spill->lanes[lane_number];
+    SpillBucket *bucket = &lane->buckets[bucket_number];
+    size_t size = sizeof(*head) + head->tape_size + id.len + person_id.len;
+    size = (size + 7) / 8 * 8;
+    ASSERT(size <= UINT32_MAX);
+    SpillBlock *block = bucket->last;
+    if (block == NULL || block->capacity - block->used < size) {
+        /* Blocks given back to the lane after a write are used before new ones are made. */
+        bool is_full =
+            lane->free_blocks == NULL &&
+            atomic_load_explicit(&spill->memory, memory_order_relaxed) > spill->options.memory_max;
+        ErrorCode code = is_full ? write_lane(spill, lane, err) : ERR_OK;
+        if (code != ERR_OK)
+            return code;
+        block = add_block(spill, lane, bucket, size);
+    }
+    uint8_t *at = block->bytes + block->used;
+    memcpy(at, head, sizeof(*head));
+    SpillRecord *record = (SpillRecord *)(void *)at;
+    record->size = (uint32_t)size;
+    record->id_len = (uint16_t)id.len;
+    record->person_id_len = (uint16_t)person_id.len;
+    at += sizeof(*head);
+    memcpy(at, tape, head->tape_size);
+    at += head->tape_size;
+    if (id.len > 0)
+        memcpy(at, id.ptr, id.len);
+    at += id.len;
+    if (person_id.len > 0)
+        memcpy(at, person_id.ptr, person_id.len);
+    block->used += size;
+    return ERR_OK;
+}
+
+ErrorCode spill_seal(Spill *spill, Error *err)
+{
+    ErrorCode code = ERR_OK;
+    for (size_t i = 0; code == ERR_OK && i < spill->options.lanes; i++) {
+        SpillLane *lane = &spill->lanes[i];
+        free_chain(spill, lane->free_blocks);
+        lane->free_blocks = NULL;
+        if (lane->file.fd < 0)
+            continue;
+        code = io_close(&lane->file, err);
+        if (code == ERR_OK)
+            code = io_open_read(lane->path, &lane->reader, err);
+    }
+    return code;
+}
+
+/* ---- reading back ---- */
+
+static ErrorCode visit_bytes(const SpillVisit *visit, const uint8_t *bytes, size_t size, Str path,
+                             Error *err)
+{
+    while (size > 0) {
+        const SpillRecord *record = (const void *)bytes;
+        bool is_whole =
+            size >= sizeof(*record) && record->size <= size && record->size % 8 == 0 &&
+            sizeof(*record) + (size_t)record->tape_size + record->id_len + record->person_id_len <=
+                record->size;
+        if (!is_whole)
+            return error_set(err, ERR_DAMAGED, "%.*s: not what was written into it", STR_ARG(path));
+        ErrorCode code = visit->visit(visit->context, record, err);
+        if (code != ERR_OK)
+            return code;
+        bytes += record->size;
+        size -= record->size;
+    }
+    return ERR_OK;
+}
+
+static ErrorCode visit_extent(SpillLane *lane, SpillExtent extent, const SpillVisit *visit,
+                              Error *err)
+{
+    uint8_t *bytes = arena_alloc(visit->arena, extent.size);
+    size_t got = 0;
+    size_t part = 1;
+    while (got < extent.size && part > 0) {
+        ErrorCode code = io_read_at(&lane->reader, bytes + got, extent.size - got,
+                                    extent.offset + got, &part, err);
+        if (code != ERR_OK)
+            return code;
+        got += part;
+    }
+    if (got < extent.size)
+        return error_set(err, ERR_DAMAGED, "%.*s: cut short", STR_ARG(lane->path));
+    return visit_bytes(visit, bytes, extent.size, lane->path, err);
+}
+
+ErrorCode spill_visit(Spill *spill, size_t bucket_number, const SpillVisit *visit, Error *err)
+{
+    for (size_t i = 0; i < spill->options.lanes; i++) {
+        SpillLane *lane = &spill->lanes[i];
+        SpillBucket *bucket = &lane->buckets[bucket_number];
+        for (size_t e = 0; e < bucket->extents.count; e++) {
+            ErrorCode code = visit_extent(lane, bucket->extents.items[e], visit, err);
+            if (code != ERR_OK)
+                return code;
+            if (!visit->keeps)
+                arena_reset(visit->arena);
+        }
+        for (SpillBlock *block = bucket->first; block != NULL; block = block->next) {
+            ErrorCode code = visit_bytes(visit, block->bytes, block->used, lane->path, err);
+            if (code != ERR_OK)
+                return code;
+        }
+    }
+    return ERR_OK;
+}
