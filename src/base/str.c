@@ -41,6 +41,8 @@ Str str_slice(Str str, size_t from, size_t len)
 {
     ASSERT(from <= str.len);
     size_t left = str.len - from;
+    if (from == 0)
+        return (Str){.ptr = str.ptr, .len = len < left ? len : left};
     return (Str){.ptr = str.ptr + from, .len = len < left ? len : left};
 }
 
