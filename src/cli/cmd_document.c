@@ -1,0 +1,108 @@
+/* braid contract and braid cql: documents checked and explained by themselves. */
+#include "base/io.h"
+#include "cli/cli_int.h"
+#include "programme/programme.h"
+
+static ErrorCode read_contract(Cli *cli, const ContractKnown *known, DiagList *diags,
+                               const Contract **ret_contract)
+{
+    Str path = cli->arguments.items[0];
+    Str text;
+    ErrorCode code = io_read_file(cli->arena, path, 0, &text, &cli->err);
+    if (code == ERR_OK)
+        code = contract_check(cli->arena, text, path, known, diags, ret_contract);
+    if (code == ERR_DOCUMENT && cli->err.code == ERR_OK)
+        code = diag_to_error(diags, &cli->err);
+    return code;
+}
+
+ExitCode cmd_contract_check(Cli *cli)
+{
+    DiagList diags;
+    diag_init(&diags, cli->arena);
+    ContractKnown known = {0};
+    if (cli_has(cli, OPTION_PROGRAMME)) {
+        Programme *programme;
+        /* Its own findings are not asked for, but a programme with errors has no known indicators.
+         */
+        if (programme_read(cli->arena, cli_text(cli, OPTION_PROGRAMME), &diags, &programme,
+                           &cli->err) != ERR_OK)
+            return diag_has_errors(&diags) ? cli_finish_check(cli, &diags, S("")) : cli_fail(cli);
+        const MeasureSpec *spec = &programme->measures;
+        Str *ids = ARENA_ARRAY(cli->arena, Str, spec->indicator_count);
+        for (size_t i = 0; i < spec->indicator_count; i++)
+            ids[i] = spec->indicators[i].id;
+        known = (ContractKnown){
+            .indicators = ids, .indicator_count = spec->indicator_count, .has_indicators = true};
+    }
+    const Contract *contract;
+    ErrorCode code = read_contract(cli, &known, &diags, &contract);
+    if (code != ERR_OK && code != ERR_DOCUMENT)
+        return cli_fail(cli);
+    return cli_finish_check(cli, &diags, S("nothing is wrong with the contract"));
+}
+
+ExitCode cmd_contract_explain(Cli *cli)
+{
+    DiagList diags;
+    diag_init(&diags, cli->arena);
+    const Contract *contract;
+    if (read_contract(cli, NULL, &diags, &contract) != ERR_OK) {
+        cli_show_findings(cli, &diags);
+        return cli_fail(cli);
+    }
+    if (!cli_has(cli, OPTION_JSON)) {
+        contract_explain(contract, &cli->out);
+        return cli_finish(cli, EXIT_CODE_OK);
+    }
+    StrBuf text;
+    strbuf_init(&text, cli->arena, 0);
+    contract_explain(contract, &text);
+    JsonWriter json;
+    json_writer_init(&json, &cli->out, true);
+    json_object_begin(&json);
+    json_member_str(&json, S("contract"), contract->id);
+    json_member_str(&json, S("text"), strbuf_str(&text));
+    json_object_end(&json);
+    strbuf_add_char(&cli->out, '\n');
+    return cli_finish(cli, EXIT_CODE_OK);
+}
+
+static void list_definitions(Cli *cli, const CqlPlan *plan)
+{
+    for (size_t i = 0; i < cql_plan_definition_count(plan); i++) {
+        const CqlDefinition *each = cql_plan_definition(plan, i);
+        strbuf_printf(&cli->out, "%.*s:%u: %.*s.\"%.*s\": %.*s\n", STR_ARG(each->file), each->line,
+                      STR_ARG(each->library), STR_ARG(each->name), STR_ARG(each->type));
+    }
+}
+
+ExitCode cmd_cql_check(Cli *cli)
+{
+    DiagList diags;
+    diag_init(&diags, cli->arena);
+    CqlLibraries *libraries;
+    ValueSets *sets;
+    if (!io_exists(cli->arguments.items[0])) {
+        (void)error_set(&cli->err, ERR_NOT_FOUND, "%.*s: there is no such file or folder",
+                        STR_ARG(cli->arguments.items[0]));
+        return cli_fail(cli);
+    }
+    if (programme_read_libraries(cli->arena, cli->arguments.items[0], &diags, &libraries,
+                                 &cli->err) != ERR_OK ||
+        programme_read_value_sets(cli->arena, cli_text(cli, OPTION_VALUE_SETS), &diags, &sets,
+                                  &cli->err) != ERR_OK)
+        return cli_fail(cli);
+    /* Checking reads no records, so the moment of evaluation is of no account. */
+    CqlPlanOptions options = {
+        .value_sets = sets,
+        .now = {
+            .year = 2000, .month = 1, .day = 1, .offset_minutes = 0, .precision = PRECISION_DAY}};
+    CqlPlan *plan;
+    ErrorCode code = cql_plan_create(cli->arena, libraries, &options, &diags, &plan, &cli->err);
+    if (code != ERR_OK && code != ERR_DOCUMENT)
+        return cli_fail(cli);
+    if (code == ERR_OK && !diag_has_errors(&diags) && !cli_has(cli, OPTION_JSON))
+        list_definitions(cli, plan);
+    return cli_finish_check(cli, &diags, S("nothing is wrong with the libraries"));
+}

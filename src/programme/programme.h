@@ -1,0 +1,105 @@
+/*
+ * programme -- a system of care as a folder of documents, run from records to a report.
+ *
+ * programme_read() reads programme.yaml and all that it names (CQL libraries, value sets,
+ * the contract), and finds everything that is wrong with them in one run. programme_run() then runs
+ * stages in order: load, measure, settle, report. Each stage writes below one folder; what it was
+ * made from is kept as a digest in stages.json there, and a stage whose inputs are those of the
+ * last time is skipped. Every file is replaced whole, so a run that was stopped goes on from the
+ * stages that are complete.
+ *
+ *     store/                     the records
+ *     measure/registers.ndjson   a person on a register a line, with the facts behind it
+ *     measure/indicators.json    counts and rates
+ *     measure/gaps.ndjson        a person and indicator a line: practice, status, values and events
+ *     measure/practices.json     the same by practice
+ *     settle/…                   payment lines and the persons behind them (settle.h)
+ *     ledger.sqlite              the journal
+ *     findings.ndjson, refused.ndjson
+ *     report.html                all of it to look through
+ *     result.json                the figures for machines
+ *
+ * The same documents, records and options give the same bytes on any number of threads.
+ */
+#pragma once
+
+#include "attribution/attribution.h"
+#include "contract/contract.h"
+#include "intake/intake.h"
+#include "ledger/ledger.h"
+#include "measure/measure.h"
+#include "settle/settle.h"
+
+/* A programme whose documents are without errors. Lives in the arena it was read into. */
+typedef struct {
+    Str folder;
+    Str id;
+    Str title;
+    Str version;
+    MeasureSpec measures;
+    ValueSets *value_sets;
+    CqlLibraries *libraries;
+    const Contract *contract; /* what is paid; NULL when the programme pays nothing */
+    /* Whose list of gaps a person is on; without a rule there are no lists by practice. */
+    AttributionRule attribution;
+    bool has_attribution;
+    uint64_t digest; /* of the documents for measuring */
+    uint64_t contract_digest;
+} Programme;
+
+/* Reads all documents. Findings go to diags; with an error among them ERR_DOCUMENT. */
+MUST_USE ErrorCode programme_read(Arena *arena, Str folder, DiagList *diags,
+                                  Programme **ret_programme, Error *err);
+/* Adds every library of a folder (or the one file) and every value set of another (which may be
+   empty), and resolves the value sets; for whoever checks them by themselves. */
+MUST_USE ErrorCode programme_read_libraries(Arena *arena, Str path, DiagList *diags,
+                                            CqlLibraries **ret_libraries, Error *err);
+MUST_USE ErrorCode programme_read_value_sets(Arena *arena, Str path, DiagList *diags,
+                                             ValueSets **ret_sets, Error *err);
+
+typedef enum { STAGE_LOAD, STAGE_MEASURE, STAGE_SETTLE, STAGE_REPORT, STAGE_COUNT } Stage;
+
+Str stage_name(Stage stage);
+
+typedef struct {
+    Str out;
+    Str store_path;  /* empty: <out>/store */
+    const Str *data; /* for STAGE_LOAD */
+    size_t data_count;
+    bool stages[STAGE_COUNT]; /* which to run */
+    bool is_forced;           /* also when nothing has changed */
+    size_t threads;
+    size_t memory_max;
+    size_t resource_bytes_max;
+    bool omit_narrative;
+    size_t report_persons; /* most persons' rows in the report */
+    int32_t posting_day;   /* as in SettleOptions */
+    int32_t through_day;
+    Str recorded_at;
+    bool is_dry_run;
+    Progress *progress; /* may be NULL */
+    /* Told of a stage that is passed over. May be NULL. */
+    void (*on_skip)(void *context, Stage stage);
+    void *context;
+    DiagList *diags; /* findings of all stages */
+} ProgrammeOptions;
+
+typedef struct {
+    Str json;        /* of result.json: one object with a member a stage */
+    Str report_path; /* whether or not it was written now */
+} ProgrammeResult;
+
+/* Runs the stages wanted. The result lives in the arena. */
+MUST_USE ErrorCode programme_run(Arena *arena, const Programme *programme,
+                                 const ProgrammeOptions *options, ProgrammeResult *ret_result,
+                                 Error *err);
+
+/* The rate of an indicator with Wilson's score interval at 95 %. */
+typedef struct {
+    uint64_t eligible; /* denominator less exclusions */
+    uint64_t achieved;
+    double rate; /* of eligible; 0 when nobody is */
+    double low;
+    double high;
+} IndicatorRate;
+IndicatorRate programme_rate(const MeasureResults *results, size_t indicator);
