@@ -68,10 +68,10 @@ Str attribution_tie_says(AttributionTieKind tie);
 /* --- decisions --- */
 
 typedef enum {
-    ATTRIBUTION_NOBODY, /* no encounter counts */
-    ATTRIBUTION_ONLY,   /* no other organisation had any */
+    ATTRIBUTION_NOBODY,   /* no encounter counts */
+    ATTRIBUTION_ONLY_ONE, /* no other organisation had any */
     ATTRIBUTION_MOST,
-    ATTRIBUTION_BY_TIE /* as many as the runner-up; decided_by says what decided */
+    ATTRIBUTION_TIED /* as many as the runner-up; decided_by says what decided */
 } AttributionReason;
 
 typedef struct {
