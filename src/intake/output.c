@@ -126,6 +126,11 @@ void output_refuse_with(Output *output, const Diag *diag, Str text, bool keeps_t
     output_refuse(output, diag, text, keeps_text);
 }
 
+/* For cleaning up where nobody can be told: what is left is removed by the next writer. */
+static void best_effort(UNUSED ErrorCode code)
+{
+}
+
 /* ---- the sink ---- */
 
 typedef struct {
@@ -257,7 +262,7 @@ ErrorCode sink_finish(Sink *sink, bool is_failed, Error *err)
     if (sink->refused.fd >= 0) {
         code = io_close(&sink->refused, is_failed ? NULL : err);
         if (is_failed || code != ERR_OK)
-            (void)io_remove(sink->temporary_path, NULL);
+            best_effort(io_remove(sink->temporary_path, NULL));
         else
             code = io_rename(sink->temporary_path, sink->refused_path, err);
     } else if (!is_failed && sink->refused_path.len > 0 && !sink->keeps_earlier) {

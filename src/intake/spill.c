@@ -47,6 +47,11 @@ struct Spill {
     atomic_uint_fast64_t written;
 };
 
+/* For cleaning up where nobody can be told: what is left is removed by the next writer. */
+static void best_effort(UNUSED ErrorCode code)
+{
+}
+
 enum { BLOCK_MIN = 4096, BLOCK_MAX = 64 << 10 };
 
 Spill *spill_create(const SpillOptions *options)
@@ -103,7 +108,7 @@ void spill_destroy(Spill *spill)
         io_close_cleanup(&lane->file);
         io_close_cleanup(&lane->reader);
         if (has_file)
-            (void)io_remove(lane->path, NULL);
+            best_effort(io_remove(lane->path, NULL));
         arena_destroy(lane->arena);
     }
     Arena *arena = spill->arena;

@@ -28,6 +28,11 @@ struct StoreWriter {
     Vec(WrittenPartition) partitions;
 };
 
+/* For cleaning up where nobody can be told: what is left is removed by the next writer. */
+static void best_effort(UNUSED ErrorCode code)
+{
+}
+
 /* ---- beginning ---- */
 
 static Str parent_of(Str path)
@@ -248,8 +253,8 @@ ErrorCode store_writer_commit(StoreWriter *writer, const StoreSource *source, Er
     /* From here the version counts: what cannot be removed now is removed by the next writer. */
     writer->generation_path = (Str){0};
     if (writer->has_earlier)
-        (void)io_remove_tree(store_generation_path(writer->arena, writer->path, writer->earlier),
-                             NULL);
+        best_effort(io_remove_tree(
+            store_generation_path(writer->arena, writer->path, writer->earlier), NULL));
     return ERR_OK;
 }
 
@@ -258,9 +263,9 @@ void store_writer_end(StoreWriter *writer)
     if (writer == NULL)
         return;
     if (writer->temp_path.len > 0)
-        (void)io_remove_tree(writer->temp_path, NULL);
+        best_effort(io_remove_tree(writer->temp_path, NULL));
     if (writer->generation_path.len > 0)
-        (void)io_remove_tree(writer->generation_path, NULL);
+        best_effort(io_remove_tree(writer->generation_path, NULL));
     io_close_cleanup(&writer->lock_file);
     Arena *arena = writer->arena;
     pthread_mutex_destroy(&writer->lock);
