@@ -1,0 +1,417 @@
+/* Top-down: a sub-tree that stands somewhere becomes a reference; else its parts are tried. */
+#include "fhir/share.h"
+
+#include <stdlib.h>
+
+enum {
+    SHARED_SIZE_MIN = 4, /* of a node that may become a reference of 2 bytes and more */
+    CHILDREN_AT_ONCE = 16,
+    SLOTS_FIRST = 1 << 14,
+    NEAR2 = 1 << 13, /* what the short references reach */
+    NEAR3 = 1 << 21,
+    HEAD_COUNT_MIN = 4
+};
+
+typedef struct {
+    const uint8_t *source; /* NULL: free */
+    uint32_t hash;
+    uint32_t offset; /* in the area; while sampling: how often seen */
+} Slot;
+
+struct Share {
+    uint8_t *area;
+    uint8_t *out;
+    size_t size_max;
+    const ConceptId *renumber;
+    Arena *scratch;
+    Slot *slots;
+    size_t mask;
+    size_t count;
+    Slot *samples;
+    size_t sample_mask;
+    size_t sample_count;
+};
+
+typedef struct {
+    const uint8_t *bytes;
+    uint32_t size;
+    uint32_t hash;
+    uint8_t number; /* of the element; 0 of an item */
+    bool is_shareable;
+} Child;
+
+/* --- hashing --- */
+
+static inline uint64_t load8(const uint8_t *bytes)
+{
+    uint64_t word;
+    memcpy(&word, bytes, sizeof word);
+    return word;
+}
+
+static inline uint64_t mix(uint64_t a, uint64_t b)
+{
+    unsigned __int128 product = (unsigned __int128)a * b;
+    return (uint64_t)product ^ (uint64_t)(product >> 64);
+}
+
+/* Reads nothing outside of the node. */
+static inline uint32_t hash_node(const uint8_t *bytes, size_t size)
+{
+    uint64_t state = size * UINT64_C(0x9E3779B97F4A7C15);
+    size_t i = 0;
+    for (; i + 16 <= size; i += 16)
+        state = mix(load8(bytes + i) ^ UINT64_C(0xA0761D6478BD642F), load8(bytes + i + 8) ^ state);
+    if (i + 8 <= size) {
+        state = mix(load8(bytes + i) ^ UINT64_C(0xE7037ED1A0B428DB), state);
+        i += 8;
+    }
+    uint64_t last = 0;
+    if (size >= 8)
+        last = load8(bytes + size - 8);
+    else
+        for (size_t k = 0; k < size; k++)
+            last |= (uint64_t)bytes[k] << (8 * k);
+    return (uint32_t)(mix(last ^ UINT64_C(0x8EBC6AF09C88C6E3), state ^ size) >> 16);
+}
+
+/* --- the table --- */
+
+static void grow(Share *share)
+{
+    Slot *old = share->slots;
+    size_t old_size = share->mask + 1;
+    share->mask = old_size * 2 - 1;
+    share->slots = calloc(share->mask + 1, sizeof(Slot));
+    ASSERT(share->slots != NULL);
+    for (size_t i = 0; i < old_size; i++) {
+        if (old[i].source == NULL)
+            continue;
+        size_t at = old[i].hash & share->mask;
+        while (share->slots[at].source != NULL)
+            at = (at + 1) & share->mask;
+        share->slots[at] = old[i];
+    }
+    free(old);
+}
+
+/* The slot of this node, or the free one where it would go. */
+static inline Slot *find_slot(Slot *slots, size_t mask, const Child *child)
+{
+    size_t at = child->hash & mask;
+    for (;; at = (at + 1) & mask) {
+        Slot *slot = &slots[at];
+        if (slot->source == NULL ||
+            (slot->hash == child->hash && memcmp(slot->source, child->bytes, child->size) == 0))
+            return slot;
+    }
+}
+
+/* --- nodes of a flat tape --- */
+
+static inline bool is_shareable(uint8_t tag, size_t size)
+{
+    if (size < SHARED_SIZE_MIN)
+        return false;
+    return tag != TAPE_CODE && tag != TAPE_SYSTEM && tag != TAPE_EXTRA &&
+           !(tag >= TAPE_YEAR && tag <= TAPE_DAY);
+}
+
+/* Length of a container's header, from its tag. */
+static inline size_t header_size(uint8_t tag)
+{
+    static const uint8_t sizes[] = {1, 2, 3, 5, 2, 3, 5, 3, 4, 6};
+    return tag >= TAPE_OBJECT0 ? 1 : sizes[tag - TAPE_LIST1];
+}
+
+static inline bool is_container(uint8_t tag)
+{
+    return tape_is_list(tag) || tape_is_object(tag);
+}
+
+/* The next child in from..end; moves *from behind it. */
+static inline void next_child(const TapeArea *area, const uint8_t **from, bool has_fields,
+                              Child *child)
+{
+    const uint8_t *at = *from;
+    child->number = 0;
+    if (has_fields) {
+        child->number = *at;
+        if (*at != TAPE_FIELD_SYSTEM_CODE)
+            at++;
+        else
+            at += 2; /* the code's node; see put_child */
+    }
+    size_t end = tape_skip(area, (size_t)(at - area->bytes));
+    ASSERT(end != 0);
+    child->bytes = at;
+    child->size = (uint32_t)(end - (size_t)(at - area->bytes));
+    child->is_shareable = is_shareable(*at, child->size);
+    if (child->is_shareable)
+        child->hash = hash_node(at, child->size);
+    *from = area->bytes + end;
+}
+
+/* --- writing --- */
+
+static void put_child(Share *share, const TapeArea *area, const Child *child);
+
+static inline uint8_t *put_reference(uint8_t *out, size_t at, size_t target)
+{
+    size_t distance = at - target;
+    if (distance < NEAR2 || target < NEAR2) {
+        uint8_t tag = distance < NEAR2 ? TAPE_REF_NEAR2 : TAPE_REF_FIRST2;
+        size_t value = distance < NEAR2 ? distance : target;
+        out[0] = (uint8_t)(tag | value >> 8);
+        out[1] = (uint8_t)value;
+        return out + 2;
+    }
+    if (distance < NEAR3 || target < NEAR3) {
+        uint8_t tag = distance < NEAR3 ? TAPE_REF_NEAR3 : TAPE_REF_FIRST3;
+        size_t value = distance < NEAR3 ? distance : target;
+        out[0] = (uint8_t)(tag | value >> 16);
+        out[1] = (uint8_t)value;
+        out[2] = (uint8_t)(value >> 8);
+        return out + 3;
+    }
+    out[0] = TAPE_REF32;
+    tape_store32(out + 1, (uint32_t)target);
+    return out + 5;
+}
+
+static void put_children(Share *share, const TapeArea *area, const uint8_t *from,
+                         const uint8_t *end, bool has_fields)
+{
+    Child children[CHILDREN_AT_ONCE];
+    while (from < end) {
+        size_t count = 0;
+        while (from < end && count < CHILDREN_AT_ONCE) {
+            Child *child = &children[count++];
+            next_child(area, &from, has_fields, child);
+            if (child->is_shareable)
+                __builtin_prefetch(&share->slots[child->hash & share->mask]);
+        }
+        for (size_t i = 0; i < count; i++)
+            put_child(share, area, &children[i]);
+    }
+}
+
+/* The header is as wide as the flat body asks for: the shared one is never longer. */
+static void put_container(Share *share, const TapeArea *area, const uint8_t *bytes, size_t size)
+{
+    uint8_t tag = bytes[0];
+    size_t header = header_size(tag);
+    size_t body = size - header;
+    uint8_t *start = share->out;
+    bool is_object = tape_is_object(tag);
+    bool is_resource = tag >= TAPE_RESOURCE8 && tag <= TAPE_RESOURCE32;
+    if (tag == TAPE_LIST1) {
+        *share->out++ = tag;
+        put_children(share, area, bytes + 1, bytes + size, false);
+        return;
+    }
+    size_t skip = 1u + is_resource;
+    bool is_small = body <= TAPE_SMALL_MAX && is_object && !is_resource;
+    size_t width = is_small ? 0 : body <= UINT8_MAX ? 1 : body <= UINT16_MAX ? 2 : 4;
+    start[1] = bytes[1]; /* the type of a resource */
+    share->out = start + skip + width;
+    put_children(share, area, bytes + header, bytes + size, is_object);
+    size_t length = (size_t)(share->out - start) - skip - width;
+    if (is_small) {
+        *start = (uint8_t)(TAPE_OBJECT0 + length);
+        return;
+    }
+    uint8_t base = is_resource ? TAPE_RESOURCE8 : is_object ? TAPE_OBJECT8 : TAPE_LIST8;
+    *start = (uint8_t)(base + (width >> 1));
+    for (size_t i = 0; i < width; i++)
+        start[skip + i] = (uint8_t)(length >> (8 * i));
+}
+
+static void put_copy(Share *share, const uint8_t *bytes, size_t size)
+{
+    memcpy(share->out, bytes, size);
+    share->out += size;
+}
+
+static void put_concept(Share *share, const uint8_t *code)
+{
+    ConceptId id = tape_load32(code + 1);
+    *share->out = TAPE_CODE;
+    tape_store32(share->out + 1, share->renumber == NULL ? id : share->renumber[id]);
+    share->out += 5;
+}
+
+/* A node that cannot be a reference, part by part. */
+static void put_parts(Share *share, const TapeArea *area, const uint8_t *bytes, size_t size)
+{
+    uint8_t tag = bytes[0];
+    if (is_container(tag)) {
+        put_container(share, area, bytes, size);
+    } else if (tag == TAPE_CODE) {
+        put_concept(share, bytes);
+    } else if (tag == TAPE_SYSTEM) {
+        *share->out++ = tag;
+        put_concept(share, bytes + 1);
+    } else if (tag == TAPE_EXTRA) {
+        *share->out++ = tag;
+        put_children(share, area, bytes + 1, bytes + size, false);
+    } else if (tag == TAPE_REFERENCE) {
+        put_copy(share, bytes, 2);
+        put_children(share, area, bytes + 2, bytes + size, false);
+    } else {
+        put_copy(share, bytes, size);
+    }
+}
+
+static void put_child(Share *share, const TapeArea *area, const Child *child)
+{
+    if (child->number == TAPE_FIELD_SYSTEM_CODE) {
+        *share->out++ = child->number;
+        *share->out++ = TAPE_SYSTEM;
+    } else if (child->number != 0) {
+        *share->out++ = child->number;
+    }
+    if (!child->is_shareable) {
+        put_parts(share, area, child->bytes, child->size);
+        return;
+    }
+    Slot *slot = find_slot(share->slots, share->mask, child);
+    size_t at = (size_t)(share->out - share->area);
+    if (slot->source != NULL) {
+        uint8_t *end = put_reference(share->out, at, slot->offset);
+        if ((size_t)(end - share->out) < child->size)
+            share->out = end;
+        else
+            put_parts(share, area, child->bytes, child->size);
+        return;
+    }
+    *slot = (Slot){.source = child->bytes, .hash = child->hash, .offset = (uint32_t)at};
+    if (++share->count * 2 > share->mask)
+        grow(share);
+    put_parts(share, area, child->bytes, child->size);
+}
+
+/* --- the head --- */
+
+static void sample_children(Share *share, const TapeArea *area, const uint8_t *from,
+                            const uint8_t *end, bool has_fields)
+{
+    while (from < end) {
+        Child child;
+        next_child(area, &from, has_fields, &child);
+        uint8_t tag = *child.bytes;
+        if (child.is_shareable) {
+            Slot *slot = find_slot(share->samples, share->sample_mask, &child);
+            if (slot->source != NULL) {
+                slot->offset++;
+                continue;
+            }
+            if (share->sample_count * 2 <= share->sample_mask) {
+                *slot = (Slot){.source = child.bytes, .hash = child.hash, .offset = 1};
+                share->sample_count++;
+            }
+        }
+        if (is_container(tag))
+            sample_children(share, area, child.bytes + header_size(tag), child.bytes + child.size,
+                            tape_is_object(tag));
+        else if (tag == TAPE_REFERENCE || tag == TAPE_EXTRA)
+            sample_children(share, area, child.bytes + (tag == TAPE_EXTRA ? 1 : 2),
+                            child.bytes + child.size, false);
+    }
+}
+
+void share_sample(Share *share, const uint8_t *tape, size_t size)
+{
+    TapeArea area = {.bytes = tape, .size = size};
+    if (share->samples == NULL) {
+        share->sample_mask = (1 << 16) - 1;
+        share->samples = calloc(share->sample_mask + 1, sizeof(Slot));
+        ASSERT(share->samples != NULL);
+    }
+    sample_children(share, &area, tape + header_size(*tape), tape + size, true);
+}
+
+typedef struct {
+    const uint8_t *bytes;
+    uint32_t size;
+    uint32_t count;
+} Hot;
+
+static uint32_t node_size(const uint8_t *bytes)
+{
+    TapeArea area = {.bytes = bytes, .size = SIZE_MAX / 2};
+    return (uint32_t)tape_skip(&area, 0);
+}
+
+/* Most references for a byte of the head first; then by content, so that the order of slots, which
+   rests on provisional numbers, does not show. */
+static int compare_hot(const void *a, const void *b)
+{
+    const Hot *x = a;
+    const Hot *y = b;
+    uint64_t gain_x = (uint64_t)x->count * y->size;
+    uint64_t gain_y = (uint64_t)y->count * x->size;
+    if (gain_x != gain_y)
+        return gain_x > gain_y ? -1 : 1;
+    if (x->size != y->size)
+        return x->size < y->size ? -1 : 1;
+    return x->count < y->count ? 1 : x->count > y->count ? -1 : 0;
+}
+
+void share_put_head(Share *share)
+{
+    if (share->samples == NULL)
+        return;
+    Hot *hot = arena_alloc_array(share->scratch, share->sample_count + 1, sizeof(Hot));
+    size_t count = 0;
+    for (size_t i = 0; i <= share->sample_mask; i++) {
+        const Slot *slot = &share->samples[i];
+        if (slot->source == NULL || slot->offset < HEAD_COUNT_MIN)
+            continue;
+        hot[count++] =
+            (Hot){.bytes = slot->source, .size = node_size(slot->source), .count = slot->offset};
+    }
+    qsort(hot, count, sizeof(Hot), compare_hot);
+    for (size_t i = 0; i < count; i++) {
+        size_t used = (size_t)(share->out - share->area);
+        if (used + hot[i].size > SHARE_HEAD_BYTES)
+            continue;
+        TapeArea area = {.bytes = hot[i].bytes, .size = hot[i].size};
+        put_children(share, &area, hot[i].bytes, hot[i].bytes + hot[i].size, false);
+    }
+    free(share->samples);
+    share->samples = NULL;
+}
+
+/* --- the facade --- */
+
+Share *share_create(Arena *arena, Arena *scratch, size_t size_max, const ConceptId *renumber)
+{
+    Share *share = ARENA_NEW(scratch, Share);
+    share->area = arena_alloc(arena, size_max);
+    share->out = share->area;
+    share->size_max = size_max;
+    share->renumber = renumber;
+    share->scratch = scratch;
+    share->mask = SLOTS_FIRST - 1;
+    share->slots = calloc(SLOTS_FIRST, sizeof(Slot));
+    ASSERT(share->slots != NULL);
+    return share;
+}
+
+size_t share_add(Share *share, const uint8_t *tape, size_t size)
+{
+    size_t at = (size_t)(share->out - share->area);
+    TapeArea area = {.bytes = tape, .size = size};
+    ASSERT(at + size <= share->size_max);
+    put_container(share, &area, tape, size);
+    return at;
+}
+
+const uint8_t *share_finish(Share *share, size_t *ret_size)
+{
+    free(share->slots);
+    share->slots = NULL;
+    *ret_size = (size_t)(share->out - share->area);
+    return share->area;
+}
