@@ -68,6 +68,8 @@ static ErrorCode list_path(Source *source, Str path, int depth, Error *err)
         return ERR_OK;
     }
     struct stat status;
+    if (stat(str_to_c(source->arena, path), &status) != 0 && errno == ENOENT)
+        return error_set(err, ERR_NOT_FOUND, "%.*s: no such file or folder", STR_ARG(path));
     if (stat(str_to_c(source->arena, path), &status) != 0)
         return error_set_errno(err, errno, "%.*s", STR_ARG(path));
     if (!S_ISDIR(status.st_mode)) {
