@@ -17,6 +17,7 @@
  */
 #pragma once
 
+#include "attribution/attribution.h"
 #include "base/base.h"
 #include "base/date.h"
 #include "base/decimal.h"
@@ -64,18 +65,6 @@ typedef enum {
 #undef CHOICE_ROUND_AT
 } RoundAt;
 
-typedef enum {
-#define CHOICE_METHOD(name, text, says) ATTRIBUTE_BY_##name,
-#include "contract/choice.def"
-#undef CHOICE_METHOD
-} AttributionMethod;
-
-typedef enum {
-#define CHOICE_TIE(name, text, says) TIE_##name,
-#include "contract/choice.def"
-#undef CHOICE_TIE
-} AttributionTie;
-
 /* The value of the attribute sex: the numbers of PersonSex. */
 typedef enum {
 #define CHOICE_SEX(name, text, says) RATE_SEX_##name,
@@ -103,7 +92,6 @@ const char *contract_day_text(BasisDay day);
 const char *contract_day_says(BasisDay day);
 const char *contract_every_text(TimingEvery every);
 const char *contract_round_at_says(RoundAt at);
-const char *contract_tie_says(AttributionTie tie);
 const char *contract_primitive_text(Primitive primitive);
 
 /* --- the primitives --- */
@@ -201,13 +189,6 @@ typedef struct {
 } Clause;
 
 typedef struct {
-    AttributionMethod method;
-    int32_t months; /* looked back over, ending with the day before */
-    const AttributionTie *ties;
-    size_t tie_count;
-} ContractAttribution;
-
-typedef struct {
     Str id;
     Str title;
     int32_t version;
@@ -217,7 +198,7 @@ typedef struct {
     int32_t month_count;
     const ContractParty *parties;
     size_t party_count;
-    ContractAttribution attribution;
+    AttributionRule attribution;
     Rounding rounding;
     RoundAt round_at;
     int32_t rate_digits; /* most digits behind the point that an amount may have */
@@ -244,6 +225,8 @@ MUST_USE ErrorCode contract_check(Arena *arena, Str text, Str file, const Contra
 /* The contract in plain English, with a worked example a clause. The same contract gives the
    same bytes. */
 void contract_explain(const Contract *contract, StrBuf *out);
+/* The part of it about one clause, by its number from 0. */
+void contract_explain_clause(const Contract *contract, size_t clause, StrBuf *out);
 
 /* --- for whoever works a contract out --- */
 

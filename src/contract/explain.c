@@ -56,17 +56,20 @@ static void explain_parties(const Explainer *explainer)
 
 static void explain_attribution(const Explainer *explainer)
 {
-    const ContractAttribution *attribution = &explainer->contract->attribution;
+    const AttributionRule *rule = &explainer->contract->attribution;
     StrBuf *out = explainer->out;
     strbuf_printf(out,
                   "\nWho belongs to a practice\n"
-                  "  On a day, a person belongs to the organisation that provided most of the "
-                  "person's\n  encounters in the %d month%s before that day. Of several with as "
-                  "many, it is the one with\n  ",
-                  attribution->months, attribution->months == 1 ? "" : "s");
-    for (size_t i = 0; i < attribution->tie_count; i++)
-        strbuf_printf(out, "%s%s", i == 0 ? "" : "; if that is the same too, with ",
-                      contract_tie_says(attribution->ties[i]));
+                  "  On a day, a person belongs to %.*s\n  in the %d month%s before that day",
+                  STR_ARG(attribution_method_says(rule->method)), rule->months,
+                  rule->months == 1 ? "" : "s");
+    for (size_t i = 0; i < rule->status_count; i++)
+        strbuf_printf(out, "%s%.*s", i == 0 ? ", of those with status " : " or ",
+                      STR_ARG(rule->statuses[i]));
+    strbuf_add_c(out, ". Of several with as many, it is the one with\n  ");
+    for (size_t i = 0; i < rule->tie_count; i++)
+        strbuf_printf(out, "%s%.*s", i == 0 ? "" : "; if that is the same too, with ",
+                      STR_ARG(attribution_tie_says(rule->ties[i])));
     strbuf_add_c(out, ".\n  A person without such an encounter belongs to nobody: counted, listed, "
                       "and not paid for.\n");
 }
@@ -194,5 +197,14 @@ void contract_explain(const Contract *contract, StrBuf *out)
     explain_rounding(&explainer);
     for (size_t i = 0; i < contract->clause_count; i++)
         explain_clause(&explainer, &contract->clauses[i], i + 1);
+    arena_destroy(arena);
+}
+
+void contract_explain_clause(const Contract *contract, size_t clause, StrBuf *out)
+{
+    ASSERT(clause < contract->clause_count);
+    Arena *arena = arena_create(0);
+    Explainer explainer = {.contract = contract, .out = out, .arena = arena};
+    explain_clause(&explainer, &contract->clauses[clause], clause + 1);
     arena_destroy(arena);
 }
