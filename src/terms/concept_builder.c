@@ -87,10 +87,12 @@ enum {
 };
 
 typedef struct {
-    const ConceptRecord *record;
-    uint32_t hash;
-    ConceptId id; /* 0: free */
-} SeenConcept;
+    uint32_t hashes[BUCKET_SLOTS];
+    ConceptId ids[BUCKET_SLOTS]; /* 0: free */
+    const ConceptRecord *records[BUCKET_SLOTS];
+} Bucket;
+
+_Static_assert(sizeof(Bucket) == 64, "a cache line");
 
 typedef struct {
     Str text;
@@ -99,7 +101,7 @@ typedef struct {
 
 struct ConceptInterner {
     ConceptBuilder *builder;
-    SeenConcept *seen;
+    Bucket *buckets;
     uint32_t bucket_count;
     uint32_t seen_count;
     SeenSystem systems[SYSTEM_SLOTS];
@@ -257,10 +259,44 @@ typedef struct {
     const void *data;
 } ConceptKey;
 
+static inline uint64_t load_8(const char *at)
+{
+    uint64_t word;
+    memcpy(&word, at, sizeof(word));
+    return word;
+}
+
+static inline uint32_t load_4(const char *at)
+{
+    uint32_t word;
+    memcpy(&word, at, sizeof(word));
+    return word;
+}
+
+/* As memcmp() == 0; in place, for texts of some 10 bytes, where a call costs more than the work. */
+static inline bool bytes_equal(const char *a, const char *b, size_t size)
+{
+    if (LIKELY(size >= 8)) {
+        size_t last = size - 8;
+        uint64_t differ = load_8(a + last) ^ load_8(b + last);
+        for (size_t i = 0; i < last; i += 8)
+            differ |= load_8(a + i) ^ load_8(b + i);
+        return differ == 0;
+    }
+    if (size >= 4) {
+        size_t last = size - 4;
+        return ((load_4(a) ^ load_4(b)) | (load_4(a + last) ^ load_4(b + last))) == 0;
+    }
+    for (size_t i = 0; i < size; i++)
+        if (a[i] != b[i])
+            return false;
+    return true;
+}
+
 static inline bool record_is(const ConceptRecord *record, const ConceptKey *key)
 {
     return record->system == key->system && record->count == key->count &&
-           memcmp(record->data, key->data, key->bytes) == 0;
+           bytes_equal(record->data, key->data, key->bytes);
 }
 
 static void *shard_alloc(ConceptBuilder *builder, Shard *shard, size_t size)
@@ -313,7 +349,8 @@ static const ConceptRecord *builder_add(ConceptBuilder *builder, Shard *shard,
                               .system = key->system,
                               .count = key->count};
     ASSERT(record->id < UINT32_MAX - 1);
-    memcpy(record->data, key->data, key->bytes);
+    if (key->bytes > 0) /* an empty text may have no address */
+        memcpy(record->data, key->data, key->bytes);
     record_put(builder, record);
     return record;
 }
@@ -345,12 +382,21 @@ static const ConceptRecord *builder_intern(ConceptBuilder *builder, const Concep
 
 /* --- a thread's window --- */
 
+static Bucket *buckets_create(uint32_t count)
+{
+    size_t bytes = (size_t)count * sizeof(Bucket);
+    Bucket *buckets = aligned_alloc(sizeof(Bucket), bytes);
+    ASSERT(buckets != NULL);
+    memset(buckets, 0, bytes);
+    return buckets;
+}
+
 ConceptInterner *concept_interner_create(ConceptBuilder *builder)
 {
     ConceptInterner *interner = heap_zalloc(1, sizeof(*interner));
     interner->builder = builder;
     interner->bucket_count = BUCKETS_FIRST;
-    interner->seen = heap_zalloc((size_t)BUCKETS_FIRST * BUCKET_SLOTS, sizeof(SeenConcept));
+    interner->buckets = buckets_create(BUCKETS_FIRST);
     interner->arena = arena_create(0);
     map_init(&interner->system_numbers, interner->arena);
     return interner;
@@ -361,21 +407,28 @@ void concept_interner_destroy(ConceptInterner *interner)
     if (interner == NULL)
         return;
     arena_destroy(interner->arena);
-    free(interner->seen);
+    free(interner->buckets);
     free(interner);
 }
 
-static SeenConcept *bucket_of(const ConceptInterner *interner, uint32_t hash)
+static inline Bucket *bucket_of(const ConceptInterner *interner, uint32_t hash)
 {
-    return interner->seen + (size_t)(hash & (interner->bucket_count - 1)) * BUCKET_SLOTS;
+    return &interner->buckets[hash & (interner->bucket_count - 1)];
 }
 
-static bool seen_put(ConceptInterner *interner, const SeenConcept *entry)
+static void bucket_set(Bucket *bucket, size_t slot, const ConceptRecord *record)
 {
-    SeenConcept *bucket = bucket_of(interner, entry->hash);
+    bucket->hashes[slot] = record->hash;
+    bucket->ids[slot] = record->id;
+    bucket->records[slot] = record;
+}
+
+static bool seen_put(ConceptInterner *interner, const ConceptRecord *record)
+{
+    Bucket *bucket = bucket_of(interner, record->hash);
     for (size_t i = 0; i < BUCKET_SLOTS; i++)
-        if (bucket[i].id == CONCEPT_NONE) {
-            bucket[i] = *entry;
+        if (bucket->ids[i] == CONCEPT_NONE) {
+            bucket_set(bucket, i, record);
             interner->seen_count++;
             return true;
         }
@@ -384,36 +437,41 @@ static bool seen_put(ConceptInterner *interner, const SeenConcept *entry)
 
 static void seen_grow(ConceptInterner *interner)
 {
-    SeenConcept *old = interner->seen;
-    size_t old_count = (size_t)interner->bucket_count * BUCKET_SLOTS;
+    Bucket *old = interner->buckets;
+    uint32_t old_count = interner->bucket_count;
     interner->bucket_count *= 2;
-    interner->seen = heap_zalloc(old_count * 2, sizeof(SeenConcept));
+    interner->buckets = buckets_create(interner->bucket_count);
     interner->seen_count = 0;
-    for (size_t i = 0; i < old_count; i++)
-        if (old[i].id != CONCEPT_NONE)
-            (void)seen_put(interner, &old[i]);
+    for (uint32_t i = 0; i < old_count; i++)
+        for (size_t k = 0; k < BUCKET_SLOTS; k++)
+            if (old[i].ids[k] != CONCEPT_NONE)
+                (void)seen_put(interner, old[i].records[k]);
     free(old);
 }
 
 static ConceptId seen_add(ConceptInterner *interner, const ConceptKey *key)
 {
     const ConceptRecord *record = builder_intern(interner->builder, key);
-    SeenConcept entry = {.record = record, .hash = key->hash, .id = record->id};
     if (interner->seen_count >= interner->bucket_count * BUCKET_SLOTS / 2 &&
         interner->bucket_count < BUCKETS_MAX)
         seen_grow(interner);
-    if (!seen_put(interner, &entry))
-        bucket_of(interner, key->hash)[record->id % BUCKET_SLOTS] = entry;
+    if (!seen_put(interner, record))
+        bucket_set(bucket_of(interner, record->hash), record->id % BUCKET_SLOTS, record);
     return record->id;
 }
 
+/* All four hashes are compared at once, so that no branch depends on where the concept stands. */
 static inline ConceptId intern_key(ConceptInterner *interner, const ConceptKey *key)
 {
-    const SeenConcept *bucket = bucket_of(interner, key->hash);
-    for (size_t i = 0; i < BUCKET_SLOTS; i++)
-        if (bucket[i].hash == key->hash && bucket[i].id != CONCEPT_NONE &&
-            record_is(bucket[i].record, key))
-            return bucket[i].id;
+    const Bucket *bucket = bucket_of(interner, key->hash);
+    unsigned equal = 0;
+    for (unsigned i = 0; i < BUCKET_SLOTS; i++)
+        equal |= (unsigned)(bucket->hashes[i] == key->hash) << i;
+    for (; equal != 0; equal &= equal - 1) {
+        unsigned i = (unsigned)__builtin_ctz(equal);
+        if (LIKELY(bucket->ids[i] != CONCEPT_NONE && record_is(bucket->records[i], key)))
+            return bucket->ids[i];
+    }
     return seen_add(interner, key);
 }
 
@@ -449,23 +507,43 @@ static SeenSystem system_miss(ConceptInterner *interner, Str system)
 static inline uint32_t system_number(ConceptInterner *interner, Str system)
 {
     const SeenSystem *seen = &interner->systems[system_slot(system)];
-    if (LIKELY(seen->text.ptr != NULL && str_eq(seen->text, system)))
+    if (LIKELY(seen->text.ptr != NULL && seen->text.len == system.len &&
+               bytes_equal(seen->text.ptr, system.ptr, system.len)))
         return seen->number;
     return system_miss(interner, system).number;
 }
 
-/* The upper bits pick the shard and the lower ones the slot: both halves must depend on all. */
-static inline uint32_t hash_of(uint64_t text_hash, uint32_t system)
+static inline uint64_t fold(uint64_t a, uint64_t b)
 {
-    uint64_t mixed = (text_hash ^ system) * 0xd6e8feb86659fd93ull;
-    return (uint32_t)(mixed >> 32);
+    unsigned __int128 product = (unsigned __int128)a * b;
+    return (uint64_t)product ^ (uint64_t)(product >> 64);
+}
+
+/* The upper bits pick the shard and the lower ones the slot: both halves depend on all bytes.
+   Never stored: it may change from version to version. */
+static inline uint32_t hash_of(Str text, uint32_t system)
+{
+    uint64_t hash = fold(text.len ^ 0xa0761d6478bd642full, system ^ 0xe7037ed1a0b428dbull);
+    uint64_t last = 0;
+    if (LIKELY(text.len >= 8)) {
+        for (size_t i = 0; i + 8 < text.len; i += 8)
+            hash = fold(hash ^ load_8(text.ptr + i), 0x8ebc6af09c88c6e3ull);
+        last = load_8(text.ptr + text.len - 8);
+    } else if (text.len >= 4) {
+        last = (uint64_t)load_4(text.ptr) << 32 | load_4(text.ptr + text.len - 4);
+    } else {
+        for (size_t i = 0; i < text.len; i++)
+            last = last << 8 | (unsigned char)text.ptr[i];
+    }
+    hash = fold(hash ^ last, 0x589965cc75374cc3ull);
+    return (uint32_t)(hash ^ hash >> 32);
 }
 
 ConceptId concept_intern(ConceptInterner *interner, Str system, Str code)
 {
     ASSERT(system.len + code.len <= LIMIT_CONCEPT_TEXT_BYTES);
     uint32_t number = system_number(interner, system);
-    ConceptKey key = {.hash = hash_of(str_hash(code), number),
+    ConceptKey key = {.hash = hash_of(code, number),
                       .system = number,
                       .count = (uint32_t)code.len,
                       .bytes = (uint32_t)code.len,
@@ -507,7 +585,7 @@ static ConceptId intern_sorted_group(ConceptInterner *interner, ConceptId *membe
         return count == 0 ? CONCEPT_NONE : members[0];
     ASSERT(count <= UINT32_MAX / sizeof(*members));
     Str bytes = {.ptr = (const char *)members, .len = count * sizeof(*members)};
-    ConceptKey key = {.hash = hash_of(str_hash(bytes), SYSTEM_GROUP),
+    ConceptKey key = {.hash = hash_of(bytes, SYSTEM_GROUP),
                       .system = SYSTEM_GROUP,
                       .count = (uint32_t)count,
                       .bytes = (uint32_t)bytes.len,
