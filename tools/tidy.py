@@ -8,7 +8,7 @@ of the file, no file of code over 1,500 lines, nothing marked as left to do, no 
 somebody's machine, no host of a package registry. C: no banned function; no clock, environment,
 locale, randomness or exit in the layers that must give the same bytes on every machine;
 `#pragma once` and a comment first in each header; a source file includes its own header, or
-the inner one of its folder, first.
+an inner one of its folder (x_int.h), first.
 Folders: each folder of src/ has a README.md.
 
 Prints file:line of what does not hold and exits with 1 then.
@@ -91,8 +91,8 @@ def check_shape(name, text, wrong):
     elif name.startswith("src/") and path.suffix == ".c" and path.with_suffix(".h").exists():
         first = re.search(r'^\s*#\s*include\s*["<]([^">]+)', text, re.MULTILINE)
         own = str(path.with_suffix(".h").relative_to(ROOT / "src"))
-        inner = f"{path.parent.name}/{path.parent.name}_int.h"
-        if first is None or first.group(1) not in (own, inner):
+        inner = re.compile(rf"{path.parent.name}/\w+_int\.h")
+        if first is None or not (first.group(1) == own or inner.fullmatch(first.group(1))):
             wrong.append(f'{name}:1: the first #include is to be "{own}"')
 
 
