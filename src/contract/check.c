@@ -260,78 +260,6 @@ static void read_parties(ContractReader *reader, const YamlNode *list)
     reader->contract->party_count = list->count;
 }
 
-static void read_ties(ContractReader *reader, const YamlNode *list)
-{
-    static const Str words[] = {
-#define CHOICE_TIE(name, text, says) STR_INIT(text),
-#include "contract/choice.def"
-#undef CHOICE_TIE
-    };
-    if (list == NULL)
-        return;
-    AttributionTie *ties = ARENA_ZARRAY(reader->arena, AttributionTie, COUNT_OF(words));
-    size_t count = 0;
-    uint32_t seen = 0;
-    for (size_t i = 0; i < list->count; i++) {
-        size_t index;
-        if (!contract_word(reader, &list->items[i], "tie rule", WORDS(words), &index))
-            return;
-        if ((seen >> index & 1) != 0) {
-            contract_refuse(reader, CONTRACT_REFUSAL_ATTRIBUTION, &list->items[i],
-                            "tie rule \"%.*s\" is there twice; remove one", STR_ARG(words[index]));
-            return;
-        }
-        seen |= (uint32_t)1 << index;
-        ties[count++] = (AttributionTie)index;
-    }
-    /* Two organisations never have one id, so that every tie ends there and only there. */
-    if (ties[count - 1] != TIE_ORGANISATION_ID)
-        contract_refuse(reader, CONTRACT_REFUSAL_ATTRIBUTION, list,
-                        "ties may remain; end the list with organisation-id");
-    reader->contract->attribution.ties = ties;
-    reader->contract->attribution.tie_count = count;
-}
-
-static void read_attribution(ContractReader *reader, const YamlNode *node)
-{
-    enum { MONTHS_MAX = 120 };
-    static const KeyRow keys[] = {
-#define KEY_ATTRIBUTION(name, need) {STR_INIT(name), need},
-#include "contract/key.def"
-#undef KEY_ATTRIBUTION
-    };
-    static const Str methods[] = {
-#define CHOICE_METHOD(name, text, says) STR_INIT(text),
-#include "contract/choice.def"
-#undef CHOICE_METHOD
-    };
-    static const Str organisations[] = {
-#define CHOICE_ORGANISATION(name, text, says) STR_INIT(text),
-#include "contract/choice.def"
-#undef CHOICE_ORGANISATION
-    };
-    if (node == NULL || !contract_check_mapping(reader, node, keys, COUNT_OF(keys)))
-        return;
-    ContractAttribution *attribution = &reader->contract->attribution;
-    size_t index;
-    const YamlNode *method = yaml_find(node, S("method"));
-    if (method != NULL && contract_word(reader, method, "method", WORDS(methods), &index))
-        attribution->method = (AttributionMethod)index;
-    const YamlNode *organisation = yaml_find(node, S("organisation"));
-    if (organisation != NULL)
-        (void)contract_word(reader, organisation, "element", WORDS(organisations), &index);
-    int64_t months;
-    if (member_int(reader, node, S("months"), &months)) {
-        if (months < 1 || months > MONTHS_MAX)
-            contract_refuse(reader, CONTRACT_REFUSAL_ATTRIBUTION, yaml_find(node, S("months")),
-                            "looking back %lld months; write 1 to %d", (long long)months,
-                            MONTHS_MAX);
-        else
-            attribution->months = (int32_t)months;
-    }
-    read_ties(reader, member_list(reader, node, S("ties")));
-}
-
 /* Without the member: half-even, once a line. */
 static void read_rounding(ContractReader *reader, const YamlNode *node)
 {
@@ -453,7 +381,9 @@ ErrorCode contract_check(Arena *arena, Str text, Str file, const ContractKnown *
     read_head(&reader, root);
     read_period(&reader, yaml_find(root, S("period")));
     read_parties(&reader, member_list(&reader, root, S("parties")));
-    read_attribution(&reader, yaml_find(root, S("attribution")));
+    const YamlNode *attribution = yaml_find(root, S("attribution"));
+    if (attribution != NULL)
+        (void)!attribution_rule_parse(&reader.yaml, attribution, &contract->attribution);
     read_rounding(&reader, yaml_find(root, S("rounding")));
     contract_read_clauses(&reader, member_list(&reader, root, S("clauses")));
     read_approval(&reader, yaml_find(root, S("approval")));

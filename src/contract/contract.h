@@ -238,6 +238,8 @@ size_t rate_cell(const RateTable *table, const int32_t values[ATTRIBUTE_COUNT]);
 /* quantity times a cell's amount by the contract's rule of rounding; false on overflow. */
 MUST_USE bool contract_amount(const Contract *contract, const RateCell *cell, int64_t quantity,
                               int64_t *ret_minor);
+/* "USD 2.50": a rate with all its digits, at least those of the currency. */
+Str contract_rate_text(const Contract *contract, Decimal amount, Arena *arena);
 /* First and last day of period `index` of the contract for this timing, and how many there are. */
 size_t contract_period_count(const Contract *contract, TimingEvery every);
 void contract_period(const Contract *contract, TimingEvery every, size_t index, int32_t *ret_first,

@@ -63,6 +63,3 @@ void contract_read_clauses(ContractReader *reader, const YamlNode *list);
 /* A rate table: a list of cells, or one amount for everyone. `gate` is the clause's, or NULL. */
 void contract_read_rate(const ContractReader *reader, const YamlNode *node, const Gate *gate,
                         RateTable *table);
-
-/* "USD 2.50": a rate with all its digits, at least those of the currency. */
-Str contract_rate_text(const Contract *contract, Decimal amount, Arena *arena);

@@ -72,17 +72,6 @@ const char *contract_round_at_says(RoundAt at)
     return says[at];
 }
 
-const char *contract_tie_says(AttributionTie tie)
-{
-    static const char *const says[] = {
-#define CHOICE_TIE(name, text, meaning) meaning,
-#include "contract/choice.def"
-#undef CHOICE_TIE
-    };
-    ASSERT((size_t)tie < COUNT_OF(says));
-    return says[tie];
-}
-
 const char *contract_primitive_text(Primitive primitive)
 {
     static const char *const texts[] = {

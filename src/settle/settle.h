@@ -57,7 +57,7 @@ typedef struct {
     Str practice; /* id of the Organization */
     Str practice_name;
     const Clause *clause;
-    Str period; /* "2020-01", or "2020-01/2020-12" */
+    Str period; /* "2020-01", or "2020-01..2020-12" */
     int32_t first_day;
     int32_t last_day;
     uint32_t period_index;
@@ -112,8 +112,8 @@ MUST_USE ErrorCode settle_run(Arena *arena, const SettleInput *input, const Sett
 /* One person behind a line, in the words of its detail file. */
 typedef struct {
     Str person;
-    int32_t first_period; /* the facts are the same in periods first .. last */
-    int32_t last_period;
+    Str first_period; /* the facts are the same in periods first .. last */
+    Str last_period;
     Str json; /* the whole row */
 } SettleFact;
 typedef Vec(SettleFact) SettleFactVec;
@@ -125,9 +125,15 @@ MUST_USE ErrorCode settle_line_facts(Arena *arena, Str out, const SettleLine *li
 
 /* --- statements --- */
 
-/* What one practice is paid: lines, totals by clause and by period. */
-void settle_statement_json(const SettleResult *result, Str practice, StrBuf *out);
-void settle_statement_text(const SettleResult *result, Str practice, StrBuf *out);
+/* What one practice is paid: lines, totals by clause and by period, and with a ledger (which may be
+   NULL) the balances of its account and of those that it is paid from. */
+typedef struct {
+    const SettleResult *result;
+    Str practice;
+    const Ledger *ledger;
+} SettleStatement;
+void settle_statement_json(const SettleStatement *statement, StrBuf *out);
+void settle_statement_text(const SettleStatement *statement, StrBuf *out);
 /* Ids of all practices with a line, in order. */
 size_t settle_practices(const SettleResult *result, Arena *arena, const Str **ret_ids);
 

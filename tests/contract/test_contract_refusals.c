@@ -111,12 +111,12 @@ static const struct {
     {"to: practices\n", "to: payer\n", "c.yaml:21:9: error: \"payer\" is a payer and cannot stand in \"to\"; name a provider there"},
     {"to: practices\n", "to: hospital\n", "c.yaml:21:9: error: \"hospital\" has nobody attributed to it;"},
     /* attribution */
-    {"plurality-of-encounters", "voluntary", "c.yaml:11:11: error: unknown method \"voluntary\"; write one of plurality-of-encounters"},
-    {"serviceProvider", "performer", "c.yaml:12:17: error: unknown element \"performer\"; write one of serviceProvider"},
-    {"months: 24", "months: 0", "c.yaml:13:11: error: looking back 0 months; write 1 to 120"},
+    {"plurality-of-encounters", "voluntary", "c.yaml:11:11: error: unknown word 'voluntary', expected one of: plurality-of-encounters"},
+    {"serviceProvider", "performer", "c.yaml:12:17: error: unknown word 'performer', expected one of: serviceProvider"},
+    {"months: 24", "months: 0", "c.yaml:13:11: error: looking back 0 months, expected 1 to 120"},
     {"[latest-encounter, organisation-id]", "[latest-encounter]", "c.yaml:14:9: error: ties may remain; end the list with organisation-id"},
-    {"[latest-encounter, organisation-id]", "[organisation-id, organisation-id]", "c.yaml:14:27: error: tie rule \"organisation-id\" is there twice; remove one"},
-    {"[latest-encounter, organisation-id]", "[]", "c.yaml:14:9: error: \"ties\" is empty"},
+    {"[latest-encounter, organisation-id]", "[organisation-id, organisation-id]", "c.yaml:14:27: error: 'organisation-id' is there twice"},
+    {"[latest-encounter, organisation-id]", "[]", "c.yaml:14:9: error: ties may remain; end the list with organisation-id"},
     /* rounding */
     {"rule: half-even", "rule: bankers", "c.yaml:15:18: error: unknown rounding rule \"bankers\"; write one of half-even, "},
     {"at: line", "at: clause", "c.yaml:15:33: error: unknown level \"clause\"; write one of line, person"},

@@ -45,6 +45,13 @@ def choices():
     return found
 
 
+def rule_words():
+    """The lists of attribution, which reads the mapping of its rule itself."""
+    text = (ROOT / "src/attribution/words.def").read_text()
+    return {name: re.findall(rf'^ATTRIBUTION_{name}\(\w+, "([^"]+)"', text, re.MULTILINE)
+            for name in ("METHOD", "TIE")}
+
+
 def kinds():
     """{kind: [(path, optional)]} of clauses.tsv, without what a kind fixes."""
     found = {}
@@ -72,13 +79,13 @@ def check_words():
     words = choices()
     party = DEFS["party"]["properties"]
     attribution = DEFS["attribution"]["properties"]
+    words.update(rule_words())
     rounding = DEFS["rounding"]["properties"]
     check("roles", party["role"]["enum"], words["ROLE"])
     check("each", party["each"]["enum"], words["EACH"])
     check("days", DEFS["day"]["enum"], words["DAY"])
     check("sexes", DEFS["sex"]["enum"], words["SEX"])
     check("methods", attribution["method"]["enum"], words["METHOD"])
-    check("organisations", attribution["organisation"]["enum"], words["ORGANISATION"])
     check("ties", attribution["ties"]["items"]["enum"], words["TIE"])
     check("rounding levels", rounding["at"]["enum"], words["ROUND_AT"])
     rules = re.findall(r'^ROUNDING\(\w+, "([^"]+)"\)',

@@ -1,0 +1,237 @@
+/* What one practice is paid, as JSON and as plain text. */
+#include "base/json.h"
+#include "settle/settle_int.h"
+
+typedef struct {
+    const SettleStatement *statement;
+    const Contract *contract;
+    const SettleLine *lines; /* of the practice: they follow one another */
+    size_t line_count;
+    Arena *arena; /* of the writing */
+} Lines;
+
+static Lines practice_lines(const SettleStatement *statement, Arena *arena)
+{
+    const SettleResult *result = statement->result;
+    Lines lines = {.statement = statement, .contract = result->contract, .arena = arena};
+    for (size_t i = 0; i < result->line_count; i++) {
+        if (!str_eq(result->lines[i].practice, statement->practice))
+            continue;
+        if (lines.line_count++ == 0)
+            lines.lines = &result->lines[i];
+    }
+    return lines;
+}
+
+static int64_t total_of(const Lines *lines, const Clause *clause, Str period)
+{
+    int64_t total = 0;
+    for (size_t i = 0; i < lines->line_count; i++) {
+        const SettleLine *line = &lines->lines[i];
+        bool is_wanted = (clause == NULL || line->clause == clause) &&
+                         (period.len == 0 || str_eq(line->period, period));
+        if (is_wanted)
+            total += line->amount_minor; /* the run's total is in range, and so is a part of it */
+    }
+    return total;
+}
+
+static Str money_text(const Lines *lines, int64_t minor)
+{
+    return money_format(lines->arena, minor, lines->contract->currency, false);
+}
+
+static Str practice_name(const Lines *lines)
+{
+    return lines->line_count == 0 ? lines->statement->practice : lines->lines[0].practice_name;
+}
+
+/* Accounts that the practice has a part in: its own and those of the contract's clauses. */
+static size_t accounts_of(const Lines *lines, AccountId **ret_ids)
+{
+    const Ledger *ledger = lines->statement->ledger;
+    size_t count = 0;
+    AccountId *ids = ARENA_ARRAY(lines->arena, AccountId, lines->contract->clause_count + 1);
+    *ret_ids = ids;
+    if (ledger == NULL)
+        return 0;
+    AccountId id = ledger_find_account(
+        ledger, str_format(lines->arena, "payable:%.*s", STR_ARG(lines->statement->practice)));
+    if (id != 0)
+        ids[count++] = id;
+    for (size_t i = 0; i < lines->contract->clause_count; i++) {
+        id = ledger_find_account(ledger, str_format(lines->arena, "expense:%.*s:%.*s",
+                                                    STR_ARG(lines->contract->id),
+                                                    STR_ARG(lines->contract->clauses[i].id)));
+        if (id != 0)
+            ids[count++] = id;
+    }
+    return count;
+}
+
+/* Numbers of the lines that are the first of their period, in the order of periods. */
+static size_t periods_of(const Lines *lines, const Str **ret_periods)
+{
+    Str *periods = ARENA_ARRAY(lines->arena, Str, lines->line_count + 1);
+    size_t count = 0;
+    for (size_t i = 0; i < lines->line_count; i++) {
+        bool is_known = false;
+        for (size_t k = 0; k < count && !is_known; k++)
+            is_known = str_eq(periods[k], lines->lines[i].period);
+        if (!is_known)
+            periods[count++] = lines->lines[i].period;
+    }
+    *ret_periods = periods;
+    return count;
+}
+
+/* --- JSON --- */
+
+static void add_amount(JsonWriter *json, const Lines *lines, Str key, int64_t minor)
+{
+    json_key(json, key);
+    json_raw(json, money_text(lines, minor));
+}
+
+static void add_lines(JsonWriter *json, const Lines *lines)
+{
+    json_key(json, S("lines"));
+    json_array_begin(json);
+    for (size_t i = 0; i < lines->line_count; i++) {
+        const SettleLine *line = &lines->lines[i];
+        json_object_begin(json);
+        json_member_str(json, S("clause"), line->clause->id);
+        json_member_str(json, S("period"), line->period);
+        if (line->indicator.len > 0)
+            json_member_str(json, S("indicator"), line->indicator);
+        json_member_str(json, S("cell"), line->cell_label);
+        json_member_int(json, S("quantity"), line->quantity);
+        add_amount(json, lines, S("amount"), line->amount_minor);
+        json_member_str(json, S("reason"), line->reason);
+        json_member_str(json, S("detail"), line->detail);
+        json_object_end(json);
+    }
+    json_array_end(json);
+}
+
+static void add_totals(JsonWriter *json, const Lines *lines)
+{
+    const Str *periods;
+    size_t period_count = periods_of(lines, &periods);
+    json_key(json, S("byClause"));
+    json_array_begin(json);
+    for (size_t i = 0; i < lines->contract->clause_count; i++) {
+        const Clause *clause = &lines->contract->clauses[i];
+        json_object_begin(json);
+        json_member_str(json, S("clause"), clause->id);
+        json_member_str(json, S("title"), clause->title);
+        add_amount(json, lines, S("amount"), total_of(lines, clause, S("")));
+        json_object_end(json);
+    }
+    json_array_end(json);
+    json_key(json, S("byPeriod"));
+    json_array_begin(json);
+    for (size_t i = 0; i < period_count; i++) {
+        json_object_begin(json);
+        json_member_str(json, S("period"), periods[i]);
+        add_amount(json, lines, S("amount"), total_of(lines, NULL, periods[i]));
+        json_object_end(json);
+    }
+    json_array_end(json);
+}
+
+static void add_balances(JsonWriter *json, const Lines *lines)
+{
+    AccountId *ids;
+    size_t count = accounts_of(lines, &ids);
+    if (lines->statement->ledger == NULL)
+        return;
+    json_key(json, S("trialBalance"));
+    json_array_begin(json);
+    for (size_t i = 0; i < count; i++) {
+        Account account = ledger_account(lines->statement->ledger, ids[i]);
+        json_object_begin(json);
+        json_member_str(json, S("account"), account.code);
+        add_amount(json, lines, S("balance"), account.balance);
+        json_object_end(json);
+    }
+    json_array_end(json);
+}
+
+void settle_statement_json(const SettleStatement *statement, StrBuf *out)
+{
+    Arena *arena = arena_create(0);
+    Lines lines = practice_lines(statement, arena);
+    JsonWriter json;
+    json_writer_init(&json, out, true);
+    json_object_begin(&json);
+    json_member_str(&json, S("practice"), statement->practice);
+    json_member_str(&json, S("name"), practice_name(&lines));
+    json_member_str(&json, S("contract"), lines.contract->id);
+    json_member_int(&json, S("version"), lines.contract->version);
+    json_member_str(&json, S("title"), lines.contract->title);
+    json_member_str(&json, S("currency"), str_from_c(lines.contract->currency.code));
+    add_amount(&json, &lines, S("total"), total_of(&lines, NULL, S("")));
+    add_totals(&json, &lines);
+    add_lines(&json, &lines);
+    add_balances(&json, &lines);
+    json_object_end(&json);
+    strbuf_add_char(out, '\n');
+    arena_destroy(arena);
+}
+
+/* --- text --- */
+
+enum { AMOUNT_WIDTH = 14 };
+
+static void text_amount(StrBuf *out, const Lines *lines, int64_t minor)
+{
+    Str text = money_format_grouped(lines->arena, minor, lines->contract->currency);
+    int pad = text.len < AMOUNT_WIDTH ? AMOUNT_WIDTH - (int)text.len : 0;
+    strbuf_printf(out, "%*s%.*s", pad, "", STR_ARG(text));
+}
+
+static void text_lines(StrBuf *out, const Lines *lines)
+{
+    for (size_t i = 0; i < lines->line_count; i++) {
+        const SettleLine *line = &lines->lines[i];
+        text_amount(out, lines, line->amount_minor);
+        strbuf_printf(out, "  %.*s  %.*s: %.*s\n", STR_ARG(line->period), STR_ARG(line->clause->id),
+                      STR_ARG(line->reason));
+    }
+}
+
+void settle_statement_text(const SettleStatement *statement, StrBuf *out)
+{
+    Arena *arena = arena_create(0);
+    Lines lines = practice_lines(statement, arena);
+    const Str *periods;
+    size_t period_count = periods_of(&lines, &periods);
+    Str name = practice_name(&lines);
+    AccountId *ids;
+    size_t account_count = accounts_of(&lines, &ids);
+    strbuf_printf(out, "Statement of %.*s (%.*s)\n%.*s, version %d, amounts in %s\n\n",
+                  STR_ARG(name), STR_ARG(statement->practice), STR_ARG(lines.contract->title),
+                  lines.contract->version, lines.contract->currency.code);
+    text_lines(out, &lines);
+    strbuf_add_c(out, "\nBy clause\n");
+    for (size_t i = 0; i < lines.contract->clause_count; i++) {
+        const Clause *clause = &lines.contract->clauses[i];
+        text_amount(out, &lines, total_of(&lines, clause, S("")));
+        strbuf_printf(out, "  %.*s\n", STR_ARG(clause->title));
+    }
+    strbuf_add_c(out, "\nBy period\n");
+    for (size_t i = 0; i < period_count; i++) {
+        text_amount(out, &lines, total_of(&lines, NULL, periods[i]));
+        strbuf_printf(out, "  %.*s\n", STR_ARG(periods[i]));
+    }
+    strbuf_add_c(out, "\nTotal\n");
+    text_amount(out, &lines, total_of(&lines, NULL, S("")));
+    strbuf_add_c(out, account_count == 0 ? "\n" : "\n\nBalances in the ledger (debit positive)\n");
+    for (size_t i = 0; i < account_count; i++) {
+        Account account = ledger_account(statement->ledger, ids[i]);
+        text_amount(out, &lines, account.balance);
+        strbuf_printf(out, "  %.*s\n", STR_ARG(account.code));
+    }
+    arena_destroy(arena);
+}
