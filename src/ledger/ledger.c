@@ -105,6 +105,8 @@ static void forget_batch(Ledger *ledger)
     ledger->totals.items = NULL;
     ledger->dirty.count = ledger->dirty.capacity = 0;
     ledger->dirty.items = NULL;
+    ledger->notes.count = ledger->notes.capacity = 0;
+    ledger->notes.items = NULL;
     arena_reset(ledger->batch);
     map_init(&ledger->total_by_key, ledger->batch);
 }
@@ -422,9 +424,13 @@ static ErrorCode flush_balances(Ledger *ledger, Error *err)
         code = ledger_sql_run(ledger, set, err);
         if (code != ERR_OK)
             return code;
+        code = ledger_flush_notes(ledger, state, err);
+        if (code != ERR_OK)
+            return code;
         state->is_dirty = false;
     }
     ledger->dirty.count = 0;
+    ledger->notes.count = 0;
     return ERR_OK;
 }
 

@@ -24,7 +24,16 @@ typedef struct {
     int64_t debit;   /* sums of all lines; neither passes INT64_MAX, so the balance fits too */
     int64_t credit;
     bool is_dirty;
+    uint32_t last_note; /* number + 1 of the last of its notes; 0 is none */
+    uint32_t note_count;
 } AccountState;
+
+/* An entry of an account that account_entry does not list yet; those of an account are chained from
+   the last to the first. */
+typedef struct {
+    EntryId entry;
+    uint32_t previous; /* as AccountState.last_note */
+} EntryNote;
 
 typedef struct {
     int32_t month;
@@ -78,6 +87,7 @@ struct Ledger {
     Vec(TotalDelta) totals;
     Map total_by_key;
     Vec(AccountId) dirty;
+    Vec(EntryNote) notes;
     int64_t flushed_entries; /* entry_count at the last flush */
 
     Arena *scratch; /* within one call */
@@ -127,19 +137,39 @@ void ledger_hasher_destroy(Hasher *hasher);
 /* The hash of the entry (with its id) behind `previous`. Accounts go in by their codes. */
 EntryHash ledger_hash_entry(const Ledger *ledger, const LedgerEntry *entry, EntryHash previous);
 
+/* --- lines.c --- */
+
+/* The lines as they stand in the file; a view into the arena. */
+Str ledger_format_lines(Arena *arena, const LedgerLine *lines, size_t count);
+/* false when the text is not what ledger_format_lines() writes, or names no account of these. */
+bool ledger_parse_lines(const Ledger *ledger, Arena *arena, Str text, LedgerEntry *entry);
+/* Notes that the entry, the last one so far, has lines of the account, until the next flush. */
+void ledger_note_entry(Ledger *ledger, AccountId account, EntryId entry);
+/* Writes what was noted of an account to account_entry. */
+MUST_USE ErrorCode ledger_flush_notes(Ledger *ledger, AccountState *state, Error *err);
+
+/* Walks the numbers of one row of account_entry. */
+typedef struct {
+    Str bytes;
+    size_t at;
+    EntryId entry; /* the last one given, or the row's first before the first call */
+    bool is_started;
+    bool is_damaged;
+} EntryList;
+
+/* false at the end, or where the bytes are damaged. */
+bool ledger_list_next(EntryList *list, EntryId *ret_entry);
+
 /* --- query.c --- */
 
-/* Columns of SQL_ENTRY_COLUMNS, in order; lines are not filled but counted. */
-void ledger_read_entry_row(sqlite3_stmt *statement, LedgerEntry *ret_entry,
-                           int64_t *ret_first_line);
-/* Columns after those of the entry itself. */
-enum { ENTRY_COLUMN_HASH = 12 };
 #define SQL_ENTRY_COLUMNS                                                                          \
     "e.id, e.key, e.day, e.month, e.memo, coalesce(e.reverses, 0), s.contract, s.version, "        \
-    "s.clause, s.run, e.first_line, e.line_count, e.hash"
-/* The lines from first_line on, into the arena; ERR_DAMAGED when some are not there. */
-MUST_USE ErrorCode ledger_read_lines(Ledger *ledger, Arena *arena, int64_t first_line,
-                                     LedgerEntry *entry, Error *err);
+    "s.clause, s.run, e.lines, e.hash"
+enum { ENTRY_COLUMN_LINES = 10, ENTRY_COLUMN_HASH = 11 };
+/* The row of SQL_ENTRY_COLUMNS. Texts are SQLite's, good until the next step; the lines are in the
+   arena. ERR_DAMAGED when they make no sense. */
+MUST_USE ErrorCode ledger_read_entry_row(Ledger *ledger, Arena *arena, sqlite3_stmt *row,
+                                         LedgerEntry *ret_entry, Error *err);
 /* As ledger_entry, without ledger_read_begin. */
 MUST_USE ErrorCode ledger_read_entry(Ledger *ledger, Arena *arena, EntryId id,
                                      LedgerEntry *ret_entry, Error *err);

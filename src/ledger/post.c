@@ -1,4 +1,4 @@
-/* Posting and reversing: refusals in their order, then one entry, its lines and its hash. */
+/* Posting and reversing: refusals in their order, then one row with the lines and the hash. */
 #include "ledger/ledger_int.h"
 
 static const struct {
@@ -276,6 +276,7 @@ static void add_totals(Ledger *ledger, const LedgerEntry *entry)
             state->is_dirty = true;
             VEC_PUSH(ledger->batch, &ledger->dirty, line->account);
         }
+        ledger_note_entry(ledger, line->account, entry->id);
         uint64_t both = (uint64_t)line->account << 32 | (uint32_t)entry->month;
         Str key = {.ptr = (const char *)&both, .len = sizeof(both)};
         uint64_t index;
@@ -291,35 +292,6 @@ static void add_totals(Ledger *ledger, const LedgerEntry *entry)
         else
             total->credit -= line->minor;
     }
-}
-
-static void bind_line(sqlite3_stmt *add, int first, int64_t id, EntryId entry,
-                      const LedgerLine *line)
-{
-    sqlite3_bind_int64(add, first, id);
-    sqlite3_bind_int64(add, first + 1, entry);
-    sqlite3_bind_int64(add, first + 2, line->account);
-    sqlite3_bind_int64(add, first + 3, line->minor);
-}
-
-static ErrorCode insert_lines(Ledger *ledger, const LedgerEntry *entry, Error *err)
-{
-    enum { COLUMNS = 4 };
-    int64_t id = ledger->line_count + 1;
-    size_t i = 0;
-    ErrorCode code = ERR_OK;
-    while (code == ERR_OK && i < entry->line_count) {
-        bool is_pair = entry->line_count - i >= 2;
-        sqlite3_stmt *add;
-        code = ledger_sql(ledger, is_pair ? SQL_ADD_TWO_LINES : SQL_ADD_LINE, &add, err);
-        if (code != ERR_OK)
-            return code;
-        bind_line(add, 1, id++, entry->id, &entry->lines[i++]);
-        if (is_pair)
-            bind_line(add, 1 + COLUMNS, id++, entry->id, &entry->lines[i++]);
-        code = ledger_sql_run(ledger, add, err);
-    }
-    return code;
 }
 
 /* Inserts the entry's row; *ret_is_new is false when its key is there. */
@@ -340,10 +312,11 @@ static ErrorCode insert_entry(Ledger *ledger, const LedgerEntry *entry, int64_t 
         sqlite3_bind_null(add, 7);
     else
         sqlite3_bind_int64(add, 7, entry->reverses);
-    sqlite3_bind_int64(add, 8, ledger->line_count + 1);
-    sqlite3_bind_int64(add, 9, (int64_t)entry->line_count);
-    sqlite3_bind_blob(add, 10, hash->bytes, HASH_BYTES, SQLITE_STATIC);
+    ArenaMark mark = arena_mark(ledger->scratch);
+    ledger_bind_text(add, 8, ledger_format_lines(ledger->scratch, entry->lines, entry->line_count));
+    sqlite3_bind_blob(add, 9, hash->bytes, HASH_BYTES, SQLITE_STATIC);
     code = ledger_sql_run(ledger, add, err);
+    arena_rewind(ledger->scratch, mark);
     *ret_is_new = code == ERR_OK && sqlite3_changes(ledger->db) == 1;
     return code;
 }
@@ -369,14 +342,13 @@ static ErrorCode write_entry(Ledger *ledger, LedgerEntry *entry, bool *ret_is_ne
     ErrorCode code = insert_entry(ledger, entry, source, &hash, ret_is_new, err);
     if (code != ERR_OK || !*ret_is_new)
         return code;
-    code = insert_lines(ledger, entry, err);
-    if (code != ERR_OK)
-        return code;
     add_totals(ledger, entry);
     ledger->entry_count++;
     ledger->line_count += (int64_t)entry->line_count;
     ledger->head = hash;
-    return ERR_OK;
+    /* What waits in memory stays bounded, however large the batch. */
+    enum { NOTES_MAX = 1 << 20 };
+    return ledger->notes.count < NOTES_MAX ? ERR_OK : ledger_flush(ledger, err);
 }
 
 /* Posts within a batch; `early` is a refusal that was found before and comes behind the key. */

@@ -9,28 +9,16 @@ struct LedgerCursor {
     bool is_done;
     ErrorCode code;
     Error failure;
-    int64_t balance; /* of a statement */
+    /* of a statement: */
+    AccountId account;
+    int64_t balance;
+    EntryList list;    /* a view into `texts` */
+    Arena *texts;      /* of the row of account_entry */
+    LedgerEntry entry; /* whose lines come next, in `row` */
+    size_t next_line;
 };
 
 /* --- entries --- */
-
-void ledger_read_entry_row(sqlite3_stmt *statement, LedgerEntry *ret_entry, int64_t *ret_first_line)
-{
-    *ret_entry = (LedgerEntry){
-        .id = sqlite3_column_int64(statement, 0),
-        .key = ledger_column_text(statement, 1),
-        .day = (int32_t)sqlite3_column_int64(statement, 2),
-        .month = (int32_t)sqlite3_column_int64(statement, 3),
-        .memo = ledger_column_text(statement, 4),
-        .reverses = sqlite3_column_int64(statement, 5),
-        .source = {.contract = ledger_column_text(statement, 6),
-                   .version = ledger_column_text(statement, 7),
-                   .clause = ledger_column_text(statement, 8),
-                   .run = ledger_column_text(statement, 9)},
-        .line_count = (size_t)sqlite3_column_int64(statement, 11),
-    };
-    *ret_first_line = sqlite3_column_int64(statement, 10);
-}
 
 static ErrorCode damaged_entry(const Ledger *ledger, EntryId id, const char *what, Error *err)
 {
@@ -38,36 +26,25 @@ static ErrorCode damaged_entry(const Ledger *ledger, EntryId id, const char *wha
                      (long long)id, what);
 }
 
-ErrorCode ledger_read_lines(Ledger *ledger, Arena *arena, int64_t first_line, LedgerEntry *entry,
-                            Error *err)
+ErrorCode ledger_read_entry_row(Ledger *ledger, Arena *arena, sqlite3_stmt *row,
+                                LedgerEntry *ret_entry, Error *err)
 {
-    if (entry->line_count < 2 || entry->line_count > LEDGER_LINES_MAX)
-        return damaged_entry(ledger, entry->id, "it has an impossible number of lines", err);
-    sqlite3_stmt *statement;
-    ErrorCode code = ledger_sql(ledger, SQL_LINES, &statement, err);
-    if (code != ERR_OK)
-        return code;
-    LedgerLine *lines = ARENA_ARRAY(arena, LedgerLine, entry->line_count);
-    sqlite3_bind_int64(statement, 1, first_line);
-    sqlite3_bind_int64(statement, 2, (int64_t)entry->line_count);
-    size_t count = 0;
-    int result;
-    bool is_own = true;
-    while ((result = sqlite3_step(statement)) == SQLITE_ROW && is_own) {
-        int64_t account = sqlite3_column_int64(statement, 1);
-        is_own = sqlite3_column_int64(statement, 0) == entry->id && account >= 1 &&
-                 account <= (int64_t)ledger->accounts.count;
-        if (is_own)
-            lines[count++] = (LedgerLine){.account = (AccountId)account,
-                                          .minor = sqlite3_column_int64(statement, 2)};
-    }
-    if (result != SQLITE_DONE && result != SQLITE_ROW)
-        code = ledger_sql_error(ledger, "read", err);
-    else if (count != entry->line_count)
-        code = damaged_entry(ledger, entry->id, "lines of it are missing", err);
-    sqlite3_reset(statement);
-    entry->lines = lines;
-    return code;
+    LedgerEntry entry = {
+        .id = sqlite3_column_int64(row, 0),
+        .key = ledger_column_text(row, 1),
+        .day = (int32_t)sqlite3_column_int64(row, 2),
+        .month = (int32_t)sqlite3_column_int64(row, 3),
+        .memo = ledger_column_text(row, 4),
+        .reverses = sqlite3_column_int64(row, 5),
+        .source = {.contract = ledger_column_text(row, 6),
+                   .version = ledger_column_text(row, 7),
+                   .clause = ledger_column_text(row, 8),
+                   .run = ledger_column_text(row, 9)},
+    };
+    if (!ledger_parse_lines(ledger, arena, ledger_column_text(row, ENTRY_COLUMN_LINES), &entry))
+        return damaged_entry(ledger, entry.id, "its lines make no sense", err);
+    *ret_entry = entry;
+    return ERR_OK;
 }
 
 static void copy_texts(Arena *arena, LedgerEntry *entry)
@@ -82,28 +59,23 @@ static void copy_texts(Arena *arena, LedgerEntry *entry)
 ErrorCode ledger_read_entry(Ledger *ledger, Arena *arena, EntryId id, LedgerEntry *ret_entry,
                             Error *err)
 {
-    sqlite3_stmt *statement;
-    ErrorCode code = ledger_sql(ledger, SQL_ENTRY, &statement, err);
+    sqlite3_stmt *row;
+    ErrorCode code = ledger_sql(ledger, SQL_ENTRY, &row, err);
     if (code != ERR_OK)
         return code;
-    sqlite3_bind_int64(statement, 1, id);
-    int result = sqlite3_step(statement);
-    LedgerEntry entry = {0};
-    int64_t first_line = 0;
+    sqlite3_bind_int64(row, 1, id);
+    int result = sqlite3_step(row);
     if (result == SQLITE_ROW) {
-        ledger_read_entry_row(statement, &entry, &first_line);
-        copy_texts(arena, &entry);
+        code = ledger_read_entry_row(ledger, arena, row, ret_entry, err);
+        if (code == ERR_OK)
+            copy_texts(arena, ret_entry);
     } else if (result == SQLITE_DONE) {
         code = error_set(err, ERR_NOT_FOUND, "%.*s: no entry %lld", STR_ARG(ledger->path),
                          (long long)id);
     } else {
         code = ledger_sql_error(ledger, "read", err);
     }
-    sqlite3_reset(statement);
-    if (code == ERR_OK)
-        code = ledger_read_lines(ledger, arena, first_line, &entry, err);
-    if (code == ERR_OK)
-        *ret_entry = entry;
+    sqlite3_reset(row);
     return code;
 }
 
@@ -175,6 +147,7 @@ ErrorCode ledger_cursor_finish(LedgerCursor *cursor, Error *err)
     else
         ledger->open_cursors--;
     arena_destroy(cursor->row);
+    arena_destroy(cursor->texts);
     arena_destroy(cursor->arena);
     return code;
 }
@@ -216,35 +189,81 @@ bool ledger_next_trial_row(LedgerCursor *cursor, TrialRow *ret_row)
 ErrorCode ledger_statement(Ledger *ledger, AccountId account, LedgerCursor **ret_cursor, Error *err)
 {
     ErrorCode code = cursor_open(
-        ledger,
-        "SELECT l.entry, coalesce(e.reverses, 0), e.key, e.day, e.month, e.memo, l.minor "
-        "FROM line l JOIN entry e ON e.id = l.entry WHERE l.account = ? ORDER BY l.id",
+        ledger, "SELECT first, entries FROM account_entry WHERE account = ? ORDER BY first",
         ret_cursor, err);
-    if (code == ERR_OK)
-        sqlite3_bind_int64((*ret_cursor)->statement, 1, account);
-    return code;
+    if (code != ERR_OK)
+        return code;
+    LedgerCursor *cursor = *ret_cursor;
+    cursor->account = account;
+    cursor->texts = arena_create(0);
+    cursor->list.is_started = true; /* and at its end */
+    sqlite3_bind_int64(cursor->statement, 1, account);
+    return ERR_OK;
+}
+
+static bool cursor_fail(LedgerCursor *cursor, ErrorCode code)
+{
+    cursor->is_done = true;
+    cursor->code = code;
+    return false;
+}
+
+/* Takes the next entry of the account; false at the end and after a failure. */
+static bool next_entry_of_account(LedgerCursor *cursor)
+{
+    EntryId id;
+    while (!ledger_list_next(&cursor->list, &id)) {
+        if (cursor->list.is_damaged)
+            return cursor_fail(cursor, damaged_entry(cursor->ledger, cursor->list.entry,
+                                                     "the list of its account breaks off behind it",
+                                                     &cursor->failure));
+        if (!cursor_step(cursor))
+            return false;
+        const char *bytes = sqlite3_column_blob(cursor->statement, 1);
+        int size = sqlite3_column_bytes(cursor->statement, 1);
+        Str view = {.ptr = bytes, .len = bytes == NULL ? 0 : (size_t)size};
+        arena_reset(cursor->texts);
+        cursor->list = (EntryList){.bytes = str_copy(cursor->texts, view),
+                                   .entry = sqlite3_column_int64(cursor->statement, 0)};
+    }
+    arena_reset(cursor->row);
+    cursor->next_line = 0;
+    ErrorCode code =
+        ledger_read_entry(cursor->ledger, cursor->row, id, &cursor->entry, &cursor->failure);
+    return code == ERR_OK || cursor_fail(cursor, code);
+}
+
+/* To the next line of the account. */
+static const LedgerLine *next_line_of_account(LedgerCursor *cursor)
+{
+    for (;;) {
+        while (cursor->next_line < cursor->entry.line_count) {
+            const LedgerLine *line = &cursor->entry.lines[cursor->next_line++];
+            if (line->account == cursor->account)
+                return line;
+        }
+        if (cursor->is_done || !next_entry_of_account(cursor))
+            return NULL;
+    }
 }
 
 bool ledger_next_statement_row(LedgerCursor *cursor, StatementRow *ret_row)
 {
-    if (!cursor_step(cursor))
+    const LedgerLine *line = next_line_of_account(cursor);
+    if (line == NULL)
         return false;
-    sqlite3_stmt *row = cursor->statement;
-    StatementRow result = {.entry = sqlite3_column_int64(row, 0),
-                           .reverses = sqlite3_column_int64(row, 1),
-                           .key = ledger_column_text(row, 2),
-                           .day = (int32_t)sqlite3_column_int64(row, 3),
-                           .month = (int32_t)sqlite3_column_int64(row, 4),
-                           .memo = ledger_column_text(row, 5),
-                           .minor = sqlite3_column_int64(row, 6)};
-    if (__builtin_add_overflow(cursor->balance, result.minor, &cursor->balance)) {
-        cursor->is_done = true;
-        cursor->code =
-            damaged_entry(cursor->ledger, result.entry, "the balance overflows", &cursor->failure);
-        return false;
-    }
-    result.balance = cursor->balance;
-    *ret_row = result;
+    const LedgerEntry *entry = &cursor->entry;
+    if (__builtin_add_overflow(cursor->balance, line->minor, &cursor->balance))
+        return cursor_fail(cursor, damaged_entry(cursor->ledger, entry->id, "the balance overflows",
+                                                 &cursor->failure));
+    *ret_row = (StatementRow){.entry = entry->id,
+                              .reverses = entry->reverses,
+                              .key = entry->key,
+                              .day = entry->day,
+                              .month = entry->month,
+                              .memo = entry->memo,
+                              .minor = line->minor,
+                              .balance = cursor->balance};
     return true;
 }
 
@@ -269,14 +288,7 @@ bool ledger_next_entry(LedgerCursor *cursor, LedgerEntry *ret_entry)
 {
     if (!cursor_step(cursor))
         return false;
-    LedgerEntry entry;
-    int64_t first_line;
-    ledger_read_entry_row(cursor->statement, &entry, &first_line);
-    cursor->code =
-        ledger_read_lines(cursor->ledger, cursor->row, first_line, &entry, &cursor->failure);
-    cursor->is_done = cursor->code != ERR_OK;
-    if (cursor->is_done)
-        return false;
-    *ret_entry = entry;
-    return true;
+    ErrorCode code = ledger_read_entry_row(cursor->ledger, cursor->row, cursor->statement,
+                                           ret_entry, &cursor->failure);
+    return code == ERR_OK || cursor_fail(cursor, code);
 }

@@ -1,10 +1,12 @@
 /*
  * schema -- the tables of a ledger file, version 1.
  *
- * Lines are numbered through in order of posting, so that an entry's lines are a range and
- * adding one goes to the end of its table. A source stands once however many entries name it.
- * account.debit/credit, total and head are sums of the lines, kept so that nobody has to add
- * up; ledger_verify() does.
+ * An entry keeps its lines as JSON, [[account, minor], ...], so that posting adds one row; the
+ * view `line` shows them one by one to whoever reads the file with SQL. account_entry lists the
+ * entries of each account in order of posting, some hundreds a row: the differences between
+ * their numbers, each in 7-bit groups, least first. A source stands once however many entries name
+ * it. account.debit/credit, total, head and account_entry follow from the entries and are kept so
+ * that nobody has to add up; ledger_verify() does.
  */
 #pragma once
 
@@ -37,17 +39,16 @@ enum { LEDGER_APPLICATION_ID = 0x42524C47 /* "BRLG" */, LEDGER_SCHEMA_VERSION = 
     "  memo TEXT NOT NULL,"                                                                        \
     "  source INTEGER NOT NULL REFERENCES source(id),"                                             \
     "  reverses INTEGER REFERENCES entry(id),"                                                     \
-    "  first_line INTEGER NOT NULL,"                                                               \
-    "  line_count INTEGER NOT NULL CHECK(line_count >= 2),"                                        \
+    "  lines TEXT NOT NULL,"                                                                       \
     "  hash BLOB NOT NULL CHECK(length(hash) = 32)) STRICT;"                                       \
     "CREATE UNIQUE INDEX entry_by_reverses ON entry(reverses) WHERE reverses IS NOT NULL;"         \
-    "CREATE INDEX entry_by_source ON entry(source);"                                               \
-    "CREATE TABLE line("                                                                           \
-    "  id INTEGER PRIMARY KEY,"                                                                    \
-    "  entry INTEGER NOT NULL REFERENCES entry(id),"                                               \
+    "CREATE VIEW line(entry, position, account, minor) AS"                                         \
+    "  SELECT e.id, j.key, j.value ->> 0, j.value ->> 1 FROM entry e, json_each(e.lines) j;"       \
+    "CREATE TABLE account_entry("                                                                  \
     "  account INTEGER NOT NULL REFERENCES account(id),"                                           \
-    "  minor INTEGER NOT NULL CHECK(minor <> 0)) STRICT;"                                          \
-    "CREATE INDEX line_by_account ON line(account);"                                               \
+    "  first INTEGER NOT NULL REFERENCES entry(id),"                                               \
+    "  entries BLOB NOT NULL,"                                                                     \
+    "  PRIMARY KEY(account, first)) STRICT, WITHOUT ROWID;"                                        \
     "CREATE TABLE total("                                                                          \
     "  account INTEGER NOT NULL REFERENCES account(id),"                                           \
     "  month INTEGER NOT NULL REFERENCES period(month),"                                           \

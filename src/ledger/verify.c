@@ -1,6 +1,12 @@
 /* Reading everything and adding it up again. */
 #include "ledger/ledger_int.h"
 
+/* Numbers in their order, boiled down so that two rows of them can be told apart. */
+typedef struct {
+    EntryId last;
+    uint64_t mixed;
+} EntryTrail;
+
 /* Sums of what was walked, beside what the file says. */
 typedef struct {
     Ledger *ledger;
@@ -8,10 +14,11 @@ typedef struct {
     Arena *row;   /* of one entry */
     LedgerVerdict *verdict;
     EntryHash previous;
-    int64_t next_line;
     int64_t *debit; /* by account - 1 */
     int64_t *credit;
-    Map totals; /* account and month -> index of sums */
+    EntryTrail *trails; /* of the entries of each account, as walked */
+    EntryTrail *listed; /* and as account_entry lists them */
+    Map totals;         /* account and month -> index of sums */
     Vec(TotalDelta) sums;
     Error *err;
 } Walk;
@@ -27,6 +34,14 @@ static ErrorCode wrong_entry(const Walk *walk, EntryId id, const char *what)
     walk->verdict->first_damaged = id;
     return error_set(walk->err, ERR_DAMAGED, "%.*s: damaged: entry %lld: %s",
                      STR_ARG(walk->ledger->path), (long long)id, what);
+}
+
+static void trail_add(EntryTrail *trail, EntryId entry)
+{
+    if (trail->last == entry)
+        return;
+    trail->last = entry;
+    trail->mixed = trail->mixed * 0x9E3779B97F4A7C15ull + (uint64_t)entry;
 }
 
 static TotalDelta *total_of(Walk *walk, AccountId account, int32_t month)
@@ -50,6 +65,7 @@ static const char *add_lines(Walk *walk, const LedgerEntry *entry)
         const LedgerLine *line = &entry->lines[i];
         TotalDelta *total = total_of(walk, line->account, entry->month);
         bool overflow = false;
+        trail_add(&walk->trails[line->account - 1], entry->id);
         if (line->minor == 0)
             return "a line has no amount";
         if (line->minor > 0) {
@@ -71,17 +87,13 @@ static const char *add_lines(Walk *walk, const LedgerEntry *entry)
 static ErrorCode check_entry(Walk *walk, sqlite3_stmt *row)
 {
     LedgerEntry entry;
-    int64_t first_line;
     EntryId expected = (EntryId)walk->verdict->entries + 1;
-    ledger_read_entry_row(row, &entry, &first_line);
-    if (entry.id != expected)
+    if (sqlite3_column_int64(row, 0) != expected)
         return wrong_entry(walk, expected, "it is missing");
-    if (first_line != walk->next_line)
-        return wrong_entry(walk, entry.id, "its lines do not follow those before");
     arena_reset(walk->row);
-    ErrorCode code = ledger_read_lines(walk->ledger, walk->row, first_line, &entry, walk->err);
+    ErrorCode code = ledger_read_entry_row(walk->ledger, walk->row, row, &entry, walk->err);
     if (code != ERR_OK) {
-        walk->verdict->first_damaged = entry.id;
+        walk->verdict->first_damaged = expected;
         return code;
     }
     EntryHash hash = ledger_hash_entry(walk->ledger, &entry, walk->previous);
@@ -95,7 +107,6 @@ static ErrorCode check_entry(Walk *walk, sqlite3_stmt *row)
     if (entry.reverses >= entry.id)
         return wrong_entry(walk, entry.id, "it reverses an entry that is not before it");
     walk->previous = hash;
-    walk->next_line += (int64_t)entry.line_count;
     walk->verdict->entries++;
     walk->verdict->lines += entry.line_count;
     return ERR_OK;
@@ -173,13 +184,28 @@ static ErrorCode check_sums(Walk *walk)
     return code;
 }
 
-static ErrorCode check_line_count(Walk *walk)
+static ErrorCode check_list_row(Walk *walk, sqlite3_stmt *row)
 {
-    int64_t lines;
+    int64_t account = sqlite3_column_int64(row, 0);
+    const char *bytes = sqlite3_column_blob(row, 2);
+    size_t size = bytes == NULL ? 0 : (size_t)sqlite3_column_bytes(row, 2);
+    EntryList list = {.bytes = {.ptr = bytes, .len = size}, .entry = sqlite3_column_int64(row, 1)};
+    if (account < 1 || account > (int64_t)walk->ledger->accounts.count)
+        return wrong(walk, "a list of entries of an account that is not there");
+    EntryId entry;
+    while (ledger_list_next(&list, &entry))
+        trail_add(&walk->listed[account - 1], entry);
+    return list.is_damaged ? wrong(walk, "a list of the entries of an account breaks off") : ERR_OK;
+}
+
+static ErrorCode check_lists(Walk *walk)
+{
     ErrorCode code =
-        ledger_sql_number(walk->ledger, "SELECT count(*) FROM line", &lines, walk->err);
-    if (code == ERR_OK && lines != (int64_t)walk->verdict->lines)
-        code = wrong(walk, "there are lines of no entry");
+        each_row(walk, "SELECT account, first, entries FROM account_entry ORDER BY account, first",
+                 check_list_row);
+    for (size_t i = 0; code == ERR_OK && i < walk->ledger->accounts.count; i++)
+        if (walk->trails[i].mixed != walk->listed[i].mixed)
+            code = wrong(walk, "the list of the entries of an account is not that of its lines");
     return code;
 }
 
@@ -195,7 +221,7 @@ static ErrorCode walk_all(Walk *walk)
     if (code == ERR_OK)
         code = check_sums(walk);
     if (code == ERR_OK)
-        code = check_line_count(walk);
+        code = check_lists(walk);
     if (code == ERR_OK)
         code = each_row(walk, "PRAGMA foreign_key_check", check_foreign_row);
     if (code == ERR_OK)
@@ -215,9 +241,10 @@ ErrorCode ledger_verify(Ledger *ledger, LedgerVerdict *ret_verdict, Error *err)
                  .arena = arena,
                  .row = row,
                  .verdict = &verdict,
-                 .next_line = 1,
                  .debit = ARENA_ZARRAY(arena, int64_t, ledger->accounts.count),
                  .credit = ARENA_ZARRAY(arena, int64_t, ledger->accounts.count),
+                 .trails = ARENA_ZARRAY(arena, EntryTrail, ledger->accounts.count),
+                 .listed = ARENA_ZARRAY(arena, EntryTrail, ledger->accounts.count),
                  .err = err};
     map_init(&walk.totals, arena);
     code = walk_all(&walk);
