@@ -3,7 +3,7 @@
 
 enum { CHUNK = 1 << 16 };
 
-static void mix(Digest *digest, uint64_t value)
+static void mix(InputDigest *digest, uint64_t value)
 {
     /* splitmix64's finaliser (Vigna, public domain) over the running value and the new one. */
     uint64_t x = digest->value * UINT64_C(0x9E3779B97F4A7C15) + value + 1;
@@ -12,19 +12,19 @@ static void mix(Digest *digest, uint64_t value)
     digest->value = x ^ (x >> 31);
 }
 
-void digest_text(Digest *digest, Str text)
+void input_digest_text(InputDigest *digest, Str text)
 {
     mix(digest, text.len);
     mix(digest, str_hash(text));
 }
 
-void digest_number(Digest *digest, int64_t number)
+void input_digest_number(InputDigest *digest, int64_t number)
 {
     mix(digest, (uint64_t)number);
 }
 
 /* A checksum a chunk: as fast as memory, also for hundreds of gigabytes. */
-static ErrorCode digest_file(Digest *digest, Str path, Error *err)
+static ErrorCode digest_file(InputDigest *digest, Str path, Error *err)
 {
     IoMap map;
     ErrorCode code = io_map(path, &map, err);
@@ -39,7 +39,7 @@ static ErrorCode digest_file(Digest *digest, Str path, Error *err)
     return ERR_OK;
 }
 
-static ErrorCode digest_below(Arena *arena, Digest *digest, Str path, int depth, Error *err)
+static ErrorCode digest_below(Arena *arena, InputDigest *digest, Str path, int depth, Error *err)
 {
     if (!io_is_dir(path))
         return digest_file(digest, path, err);
@@ -48,13 +48,13 @@ static ErrorCode digest_below(Arena *arena, Digest *digest, Str path, int depth,
     IoNames names = {0};
     ErrorCode code = io_list_dir(arena, path, &names, err);
     for (size_t i = 0; code == ERR_OK && i < names.count; i++) {
-        digest_text(digest, names.items[i]);
+        input_digest_text(digest, names.items[i]);
         code = digest_below(arena, digest, io_join(arena, path, names.items[i]), depth + 1, err);
     }
     return code;
 }
 
-ErrorCode digest_path(Arena *arena, Digest *digest, Str path, Error *err)
+ErrorCode input_digest_path(Arena *arena, InputDigest *digest, Str path, Error *err)
 {
     return digest_below(arena, digest, path, 0, err);
 }

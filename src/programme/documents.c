@@ -8,7 +8,7 @@ typedef struct {
     Programme *programme;
     YamlReader yaml;
     const YamlNode *root;
-    Digest digest;
+    InputDigest digest;
 } DocumentReader;
 
 /* A document that must be read; what hinders it is a finding, so that the others are checked too.
@@ -17,7 +17,7 @@ static bool read_document(DocumentReader *reader, Str path, Str *ret_text)
 {
     Error err = {0};
     if (io_read_file(reader->arena, path, 0, ret_text, &err) == ERR_OK) {
-        digest_text(&reader->digest, *ret_text);
+        input_digest_text(&reader->digest, *ret_text);
         return true;
     }
     diag_add(reader->diags, &(Diag){.severity = SEVERITY_ERROR,

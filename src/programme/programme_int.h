@@ -14,11 +14,11 @@
 /* A running digest of texts and files: for telling changes, not for trust. */
 typedef struct {
     uint64_t value;
-} Digest;
-void digest_text(Digest *digest, Str text);
-void digest_number(Digest *digest, int64_t number);
+} InputDigest;
+void input_digest_text(InputDigest *digest, Str text);
+void input_digest_number(InputDigest *digest, int64_t number);
 /* The bytes and the name of a file, or of all files below a folder. */
-MUST_USE ErrorCode digest_path(Arena *arena, Digest *digest, Str path, Error *err);
+MUST_USE ErrorCode input_digest_path(Arena *arena, InputDigest *digest, Str path, Error *err);
 
 /* --- the state of a run --- */
 
@@ -92,6 +92,7 @@ void write_evidence(JsonWriter *json, const EvidenceVec *evidence);
 /* A rate such as 0.7143, or null where nobody is eligible. */
 void write_rate(JsonWriter *json, Arena *arena, IndicatorRate rate);
 
-/* --- report.c --- */
-/* The page with this data (a JSON document) in it. */
-void report_page(StrBuf *out, Str title, Str data);
+/* The members "registers" and "indicators" with their counts. */
+void write_registers_and_indicators(Run *run, JsonWriter *json);
+/* The members "practices", "without" and "attributed_on", for the report: numbers in arrays. */
+void write_practices_compact(Run *run, JsonWriter *json);

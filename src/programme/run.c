@@ -157,16 +157,16 @@ ErrorCode run_partitions(Run *run, PartitionFn fn, void *context, IoFile *file, 
 static ErrorCode digest_data(Run *run, uint64_t *ret_digest, Error *err)
 {
     const ProgrammeOptions *options = run->options;
-    Digest digest = {0};
+    InputDigest digest = {0};
     for (size_t i = 0; i < options->data_count; i++) {
         /* Standard input can be read only once: it is loaded whenever it is given. */
         if (str_eq(options->data[i], S("-")))
-            digest_text(&digest, options->recorded_at);
-        else if (digest_path(run->arena, &digest, options->data[i], err) != ERR_OK)
+            input_digest_text(&digest, options->recorded_at);
+        else if (input_digest_path(run->arena, &digest, options->data[i], err) != ERR_OK)
             return error_wrap(err, "%.*s", STR_ARG(options->data[i]));
     }
-    digest_number(&digest, options->omit_narrative);
-    digest_number(&digest, (int64_t)options->resource_bytes_max);
+    input_digest_number(&digest, options->omit_narrative);
+    input_digest_number(&digest, (int64_t)options->resource_bytes_max);
     *ret_digest = digest.value;
     return ERR_OK;
 }
@@ -178,12 +178,12 @@ static ErrorCode digest_store(Run *run, uint64_t *ret_digest, Error *err)
     if (code != ERR_OK)
         return code;
     const StoreInfo *info = store_info(run->store);
-    Digest digest = {0};
-    digest_number(&digest, info->generation);
-    digest_number(&digest, (int64_t)info->persons);
-    digest_number(&digest, (int64_t)info->resources);
-    digest_number(&digest, (int64_t)info->file_bytes);
-    digest_number(&digest, (int64_t)info->source_bytes);
+    InputDigest digest = {0};
+    input_digest_number(&digest, info->generation);
+    input_digest_number(&digest, (int64_t)info->persons);
+    input_digest_number(&digest, (int64_t)info->resources);
+    input_digest_number(&digest, (int64_t)info->file_bytes);
+    input_digest_number(&digest, (int64_t)info->source_bytes);
     *ret_digest = digest.value;
     return ERR_OK;
 }
@@ -191,28 +191,28 @@ static ErrorCode digest_store(Run *run, uint64_t *ret_digest, Error *err)
 static ErrorCode stage_digest(Run *run, Stage stage, uint64_t *ret_digest, Error *err)
 {
     const ProgrammeOptions *options = run->options;
-    Digest digest = {.value = STAGE_FORMAT};
+    InputDigest digest = {.value = STAGE_FORMAT};
     uint64_t below = 0;
     ErrorCode code = stage == STAGE_LOAD      ? digest_data(run, &below, err)
                      : stage == STAGE_MEASURE ? digest_store(run, &below, err)
                                               : ERR_OK;
     if (code != ERR_OK)
         return code;
-    digest_number(&digest, (int64_t)below);
+    input_digest_number(&digest, (int64_t)below);
     if (stage != STAGE_LOAD)
-        digest_number(&digest, (int64_t)run->programme->digest);
+        input_digest_number(&digest, (int64_t)run->programme->digest);
     if (stage == STAGE_SETTLE || stage == STAGE_REPORT) {
         if (digest_store(run, &below, err) != ERR_OK)
             return err->code;
-        digest_number(&digest, (int64_t)below);
-        digest_number(&digest, (int64_t)run->programme->contract_digest);
-        digest_number(&digest, options->posting_day);
-        digest_number(&digest, options->through_day);
+        input_digest_number(&digest, (int64_t)below);
+        input_digest_number(&digest, (int64_t)run->programme->contract_digest);
+        input_digest_number(&digest, options->posting_day);
+        input_digest_number(&digest, options->through_day);
     }
     if (stage == STAGE_SETTLE)
-        digest_number(&digest, options->is_dry_run);
+        input_digest_number(&digest, options->is_dry_run);
     if (stage == STAGE_REPORT)
-        digest_number(&digest, (int64_t)options->report_persons);
+        input_digest_number(&digest, (int64_t)options->report_persons);
     *ret_digest = digest.value;
     return ERR_OK;
 }

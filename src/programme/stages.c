@@ -214,7 +214,7 @@ static ErrorCode write_by_partition(Run *run, Str path, PartitionFn fn, Error *e
     return code;
 }
 
-static void write_registers_and_indicators(Run *run, JsonWriter *json)
+void write_registers_and_indicators(Run *run, JsonWriter *json)
 {
     const MeasureSpec *spec = measure_results_spec(run->measures);
     json_key(json, S("registers"));
@@ -322,6 +322,47 @@ static void write_practices(Run *run, JsonWriter *json)
     json_object_begin(json);
     write_practice_counts(run, json, counts.counts + practices * counts.width);
     json_object_end(json);
+    json_object_end(json);
+}
+
+static void write_compact(Run *run, JsonWriter *json, const uint64_t *line)
+{
+    const MeasureSpec *spec = measure_results_spec(run->measures);
+    json_member_int(json, S("persons"), (int64_t)*line++);
+    json_key(json, S("registers"));
+    json_array_begin(json);
+    for (size_t i = 0; i < spec->register_count; i++)
+        json_int(json, (int64_t)*line++);
+    json_array_end(json);
+    json_key(json, S("indicators"));
+    json_array_begin(json);
+    for (size_t i = 0; i < spec->indicator_count; i++) {
+        json_array_begin(json);
+        for (size_t j = 0; j < 4; j++)
+            json_int(json, (int64_t)*line++);
+        json_array_end(json);
+    }
+    json_array_end(json);
+}
+
+void write_practices_compact(Run *run, JsonWriter *json)
+{
+    PracticeCounts counts = count_by_practice(run);
+    size_t practices = practice_count(run->practices);
+    json_member_str(json, S("attributed_on"), day_format(run->arena, practice_day(run->practices)));
+    json_key(json, S("practices"));
+    json_array_begin(json);
+    for (size_t i = 0; i < practices; i++) {
+        json_object_begin(json);
+        json_member_str(json, S("id"), practice_at(run->practices, i)->id);
+        json_member_str(json, S("name"), practice_at(run->practices, i)->name);
+        write_compact(run, json, counts.counts + i * counts.width);
+        json_object_end(json);
+    }
+    json_array_end(json);
+    json_key(json, S("without"));
+    json_object_begin(json);
+    write_compact(run, json, counts.counts + practices * counts.width);
     json_object_end(json);
 }
 
