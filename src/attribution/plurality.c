@@ -179,6 +179,16 @@ static void window_decide(const Window *window, AttributionDecision *decision)
     (void)tally_wins(window, best, second, &decision->decided_by);
 }
 
+/* The same encounters give the same decision. */
+static void decision_repeat(const AttributionDecision *before, AttributionDecision *decision)
+{
+    int32_t day = decision->day;
+    int32_t from_day = decision->from_day;
+    *decision = *before;
+    decision->day = day;
+    decision->from_day = from_day;
+}
+
 static void plurality_decide(const AttributionRule *rule, Record record, const int32_t *days,
                              size_t count, AttributionDecision *decisions, Arena *arena)
 {
@@ -198,11 +208,16 @@ static void plurality_decide(const AttributionRule *rule, Record record, const i
     uint32_t begin = window.from;
     uint32_t end = window.from;
     for (size_t i = 0; i < count; i++) {
+        uint32_t end_before = end;
+        uint32_t begin_before = begin;
         for (; end < window.to && window.slice.days[end] < days[i]; end++)
             window_add(&window, end);
         for (; begin < end && window.slice.days[begin] < decisions[i].from_day; begin++)
             window_take_away(&window, begin);
-        window_decide(&window, &decisions[i]);
+        if (i == 0 || end != end_before || begin != begin_before)
+            window_decide(&window, &decisions[i]);
+        else
+            decision_repeat(&decisions[i - 1], &decisions[i]);
     }
 }
 
@@ -213,9 +228,9 @@ static size_t plurality_entries(const AttributionRule *rule, Record record,
     uint32_t *entries = ARENA_ARRAY(arena, uint32_t, decision->count);
     size_t count = 0;
     *ret_entries = entries;
-    if (decision->count == 0)
-        return 0;
     RecordSlice slice = record_slice(record, FHIR_TYPE_Encounter);
+    if (decision->count == 0 || slice.days == NULL || slice.orgs == NULL)
+        return 0;
     uint32_t end = first_entry_at(slice, decision->day);
     for (uint32_t i = first_entry_at(slice, decision->from_day); i < end; i++) {
         if (slice.orgs[i] != decision->organisation || !entry_counts(rule, record, slice, i))
