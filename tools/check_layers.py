@@ -62,13 +62,15 @@ def check(root):
         if folder not in LEVEL:
             wrong.append(f"{where}:1: the folder {folder} is in no layer")
             continue
+        build_file = source / folder / "meson.build"
+        build = build_file.read_text() if build_file.exists() else ""
         for number, line in enumerate(path.read_text(errors="replace").splitlines(), 1):
             match = INCLUDE.match(line)
             if match is None:
                 continue
             quote, target = match.groups()
-            # A header made at build time lies in no folder of src/ and bears its folder's name.
-            is_generated = "/" not in target and target.startswith(folder + "_") and not (
+            # A header made at build time lies in no folder of src/; its folder's build names it.
+            is_generated = "/" not in target and target in build and not (
                 path.parent / target).exists()
             text = complaint(folder, quote, target, is_generated)
             if text is not None:
