@@ -464,8 +464,10 @@ static ErrorCode read_value(JsonReader *reader, JsonValue *value);
 static void close_items(JsonReader *reader, JsonValue *value, size_t base)
 {
     value->count = reader->stack.count - base;
-    value->items =
-        arena_copy(reader->arena, reader->stack.items + base, value->count * sizeof(JsonValue));
+    /* The stack has no address before its first use. */
+    if (value->count > 0)
+        value->items =
+            arena_copy(reader->arena, reader->stack.items + base, value->count * sizeof(JsonValue));
     reader->stack.count = base;
 }
 
