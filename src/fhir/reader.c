@@ -111,6 +111,18 @@ static void refuse_piece(FhirReader *reader, size_t from, size_t to, JsonIndexRe
     add_refused(reader, 0, (uint32_t)(to - from > UINT32_MAX ? UINT32_MAX : to - from));
 }
 
+/* For the largest document that may come. The system gives only what is written to. */
+static void reserve_tape(FhirReader *reader, size_t json_size)
+{
+    size_t wanted = 2 * json_size + TAPE_SLACK;
+    if (reader->tape_capacity >= wanted)
+        return;
+    free(reader->tape);
+    reader->tape_capacity = wanted + wanted / 4;
+    reader->tape = malloc(reader->tape_capacity);
+    ASSERT(reader->tape != NULL);
+}
+
 void fhir_reader_begin(FhirReader *reader, Str text, Str file, uint32_t first_line, DiagList *diags)
 {
     JsonIndexResult result;
@@ -128,6 +140,7 @@ void fhir_reader_begin(FhirReader *reader, Str text, Str file, uint32_t first_li
     reader->patch_count = 0;
     reader->parsed_next = 0;
     reader->next = reader->end = NULL;
+    reserve_tape(reader, text.len);
     if (run_index(reader, 0, text.len, &result) || result == JSON_INDEX_EMPTY)
         return;
     reader->next = reader->end = NULL;
@@ -138,16 +151,6 @@ void fhir_reader_begin(FhirReader *reader, Str text, Str file, uint32_t first_li
 }
 
 /* --- one document --- */
-
-static void reserve_tape(FhirReader *reader, size_t json_size)
-{
-    size_t wanted = 2 * json_size + TAPE_SLACK;
-    if (reader->tape_capacity >= wanted)
-        return;
-    free(reader->tape);
-    reader->tape_capacity = wanted + wanted / 4;
-    reader->tape = must_alloc(reader->tape_capacity);
-}
 
 static void begin_document(FhirReader *reader)
 {
@@ -444,17 +447,9 @@ static void read_document(FhirReader *reader)
         /* Nearly always the first member. */
         Str type = reader_peek(reader, at, S("resourceType"));
         if (str_eq(type, S("Bundle"))) {
-            reserve_tape(reader, reader->whole.len - reader->base - *at);
-            pos.out = reader->tape;
             reader->next = read_split_bundle(reader, pos).at;
             return;
         }
-    }
-    const uint32_t *behind = NULL;
-    if (reader->tape_capacity < 2 * (size_t)(reader->whole.len - reader->base - *at) + TAPE_SLACK) {
-        behind = behind_refused(reader, at);
-        reserve_tape(reader, text_end(reader, behind) - *at);
-        pos.out = reader->tape;
     }
     reader->next = read_one(reader, pos, 0).at;
 }

@@ -6,6 +6,9 @@ enum { CONCEPTS_MAX = 64, DECIMAL_UNITS = 100000000 };
 typedef struct {
     FhirReader *reader;
     FhirFacts *facts;
+    FhirNode root;
+    uint64_t has[4];      /* bits by element number: the root has it */
+    uint32_t fields[256]; /* where its value node is */
     ConceptId concepts[CONCEPTS_MAX];
     size_t concept_count;
 } Gather;
@@ -13,31 +16,80 @@ typedef struct {
 /* Takes the value at the end of a path; true when the column is full and no more is wanted. */
 typedef bool (*TakeFn)(Gather *gather, FhirNode value);
 
-/* All values along the path from step `step` on, over all items of lists, until one is taken. */
 static bool take_along(Gather *gather, FhirNode node, const FhirElementPath *path, unsigned step,
+                       TakeFn take);
+
+/* The child that step `step - 1` of the path led to. */
+static bool take_child(Gather *gather, FhirNode child, const FhirElementPath *path, unsigned step,
                        TakeFn take)
 {
-    if (node.area == NULL)
-        return false;
-    FhirNode child = fhir_child(node, path->number[step]);
+    bool is_last = step >= path->count;
     if (child.area == NULL)
         return false;
-    bool is_last = step + 1u >= path->count;
     if (!tape_is_list(child.area->bytes[child.at]))
-        return is_last ? take(gather, child) : take_along(gather, child, path, step + 1, take);
+        return is_last ? take(gather, child) : take_along(gather, child, path, step, take);
     FhirItems items = fhir_items(child);
     FhirNode item;
     while (fhir_items_next(&items, &item))
-        if (is_last ? take(gather, item) : take_along(gather, item, path, step + 1, take))
+        if (is_last ? take(gather, item) : take_along(gather, item, path, step, take))
             return true;
     return false;
 }
 
-static void take_first(Gather *gather, FhirNode root, FhirElementPaths paths, TakeFn take)
+/* All values along the path from step `step` on, over all items of lists, until one is taken. */
+static bool take_along(Gather *gather, FhirNode node, const FhirElementPath *path, unsigned step,
+                       TakeFn take)
+{
+    return node.area != NULL &&
+           take_child(gather, fhir_child(node, path->number[step]), path, step + 1, take);
+}
+
+/* As fhir_child of the root: all paths begin there, so its fields are found once. */
+static FhirNode root_child(const Gather *gather, uint8_t number)
+{
+    if ((gather->has[number >> 6] >> (number & 63) & 1) == 0)
+        return FHIR_ABSENT;
+    const FhirElementInfo *info = fhir_element_info((FhirType)gather->root.type, number);
+    return (FhirNode){.area = gather->root.area, .at = gather->fields[number], .type = info->type};
+}
+
+static void find_fields(Gather *gather)
+{
+    const TapeArea *area = gather->root.area;
+    uint32_t at;
+    uint32_t end;
+    if (!tape_body(area, gather->root.at, &at, &end))
+        return;
+    while (at < end) {
+        uint8_t number = area->bytes[at];
+        gather->has[number >> 6] |= UINT64_C(1) << (number & 63);
+        gather->fields[number] = at + 1;
+        at = (uint32_t)tape_skip(area, at + 1);
+    }
+}
+
+static bool take_path(Gather *gather, const FhirElementPath *path, TakeFn take)
+{
+    return take_child(gather, root_child(gather, path->number[0]), path, 1, take);
+}
+
+static void take_first(Gather *gather, FhirElementPaths paths, TakeFn take)
 {
     for (unsigned i = 0; i < paths.count; i++)
-        if (take_along(gather, root, &fhir_directory_path_table[paths.first + i], 0, take))
+        if (take_path(gather, &fhir_directory_path_table[paths.first + i], take))
             return;
+}
+
+/* The UUID of a reference to `wanted` in its packed form, which nearly all have; NULL for others.
+ */
+static const uint8_t *packed_reference(FhirNode node, uint16_t wanted)
+{
+    FhirNode text = fhir_child(node, FHIR_ELEM_Reference_reference);
+    if (text.area == NULL)
+        return NULL;
+    const uint8_t *bytes = text.area->bytes + text.at;
+    return bytes[0] == TAPE_REFERENCE && bytes[1] == wanted && bytes[2] == TAPE_UUID ? bytes + 3
+                                                                                     : NULL;
 }
 
 static bool reference_of(Gather *gather, FhirNode node, uint16_t wanted, Str *ret_id)
@@ -52,12 +104,35 @@ static bool take_patient(Gather *gather, FhirNode node)
         gather->facts->patient_id = gather->facts->id;
         return true;
     }
-    return reference_of(gather, node, FHIR_TYPE_Patient, &gather->facts->patient_id);
+    const uint8_t *uuid = packed_reference(node, FHIR_TYPE_Patient);
+    if (uuid == NULL)
+        return reference_of(gather, node, FHIR_TYPE_Patient, &gather->facts->patient_id);
+    tape_uuid_text(uuid, gather->reader->patient_id);
+    gather->facts->patient_id = (Str){gather->reader->patient_id, TAPE_UUID_TEXT_BYTES};
+    return true;
+}
+
+/* The few organisations of a neighbourhood come again and again. */
+static ConceptId intern_org(FhirReader *reader, const uint8_t *uuid)
+{
+    char text[TAPE_UUID_TEXT_BYTES];
+    KnownOrg *known = &reader->orgs[uuid[0] % KNOWN_ORGS];
+    if (known->id != CONCEPT_NONE && memcmp(known->uuid, uuid, TAPE_UUID_BYTES) == 0)
+        return known->id;
+    tape_uuid_text(uuid, text);
+    memcpy(known->uuid, uuid, TAPE_UUID_BYTES);
+    known->id = concept_intern(reader->interner, S("Organization"), (Str){text, sizeof text});
+    return known->id;
 }
 
 static bool take_org(Gather *gather, FhirNode node)
 {
     Str id;
+    const uint8_t *uuid = packed_reference(node, FHIR_TYPE_Organization);
+    if (uuid != NULL) {
+        gather->facts->org = intern_org(gather->reader, uuid);
+        return true;
+    }
     if (!reference_of(gather, node, FHIR_TYPE_Organization, &id) ||
         id.len > LIMIT_CONCEPT_TEXT_BYTES / 2)
         return false;
@@ -74,10 +149,10 @@ static bool take_codes(Gather *gather, FhirNode node)
     return false;
 }
 
-static void gather_concept(Gather *gather, FhirNode root, FhirElementPaths paths)
+static void gather_concept(Gather *gather, FhirElementPaths paths)
 {
     for (unsigned i = 0; i < paths.count && gather->concept_count == 0; i++)
-        (void)take_along(gather, root, &fhir_directory_path_table[paths.first + i], 0, take_codes);
+        (void)take_path(gather, &fhir_directory_path_table[paths.first + i], take_codes);
     if (gather->concept_count == 1)
     gather->facts->concept = gather->concepts[0];
     else if (gather->concept_count > 1) gather->facts->concept =
@@ -106,19 +181,31 @@ static bool take_number(Gather *gather, FhirNode node)
 void reader_facts(FhirReader *reader, const uint8_t *tape, size_t size, FhirFacts *ret_facts)
 {
     TapeArea area = {.bytes = tape, .size = size, .names.builder = reader->concepts};
-    FhirNode root = fhir_root(&area, 0);
-    Gather gather = {.reader = reader, .facts = ret_facts};
-    *ret_facts = (FhirFacts){
-        .type = root.type, .day = DAY_NONE, .instant_ms = INT64_MIN, .number = INT64_MIN};
-    const FhirDirectoryInfo *info = &fhir_directory_table[root.type];
+    Gather gather;
+    gather.reader = reader;
+    gather.facts = ret_facts;
+    gather.root = fhir_root(&area, 0);
+    gather.concept_count = 0;
+    memset(gather.has, 0, sizeof gather.has);
+    uint16_t type = gather.root.type;
+    *ret_facts =
+        (FhirFacts){.type = type, .day = DAY_NONE, .instant_ms = INT64_MIN, .number = INT64_MIN};
+    const FhirDirectoryInfo *info = &fhir_directory_table[type];
     ret_facts->is_shared = !info->is_patient_bound;
-    uint8_t id = fhir_element_find((FhirType)root.type, "id\0\0\0\0\0\0", 2);
-    ret_facts->id = fhir_text(fhir_child(root, id), reader->scratch);
+    find_fields(&gather);
+    /* Every resource type has Resource's own elements first. */
+    FhirNode id = root_child(&gather, FHIR_ELEM_Resource_id);
+    if (id.area != NULL && tape[id.at] == TAPE_UUID) {
+        tape_uuid_text(tape + id.at + 1, reader->own_id);
+        ret_facts->id = (Str){reader->own_id, TAPE_UUID_TEXT_BYTES};
+    } else {
+        ret_facts->id = fhir_text(id, reader->scratch);
+    }
     if (ret_facts->is_shared)
         return;
-    take_first(&gather, root, info->patient, take_patient);
-    gather_concept(&gather, root, info->code);
-    take_first(&gather, root, info->date, take_date);
-    take_first(&gather, root, info->number, take_number);
-    take_first(&gather, root, info->org, take_org);
+    take_first(&gather, info->patient, take_patient);
+    gather_concept(&gather, info->code);
+    take_first(&gather, info->date, take_date);
+    take_first(&gather, info->number, take_number);
+    take_first(&gather, info->org, take_org);
 }

@@ -11,16 +11,25 @@ static const struct {
 #undef REFUSAL
 };
 
-/* Vectorised where the machine can: this looks at all of the text again. */
-__attribute__((noinline)) static uint32_t count_newlines(const char *from, const char *to)
+typedef uint8_t Bytes16 __attribute__((vector_size(16)));
+
+/* This looks at all of the text again, so 64 bytes at a time; a lane of `sums` counts up to 192
+   lines before it is added up. */
+static uint32_t count_newlines(const char *from, const char *to)
 {
+    enum { BLOCK = 64, BLOCKS_AT_ONCE = 48 };
+    const Bytes16 newline = (Bytes16){} + (uint8_t)'\n';
     uint32_t count = 0;
-    while (to - from >= 128) {
-        uint8_t block = 0;
-        for (int i = 0; i < 128; i++)
-            block = (uint8_t)(block + (from[i] == '\n'));
-        count += block;
-        from += 128;
+    while (to - from >= BLOCK) {
+        Bytes16 sums = {};
+        for (int i = 0; i < BLOCKS_AT_ONCE && to - from >= BLOCK; i++, from += BLOCK) {
+            Bytes16 block[4];
+            memcpy(block, from, sizeof block);
+            sums -= (Bytes16)(block[0] == newline) + (Bytes16)(block[1] == newline) +
+                    (Bytes16)(block[2] == newline) + (Bytes16)(block[3] == newline);
+        }
+        for (int i = 0; i < 16; i++)
+            count += sums[i];
     }
     for (; from < to; from++)
         count += *from == '\n';

@@ -56,6 +56,13 @@ typedef struct {
     Str id; /* as written; only in Bundles whose references are resolved */
 } Parsed;
 
+/* An organisation met lately. */
+enum { KNOWN_ORGS = 64 };
+typedef struct {
+    uint8_t uuid[TAPE_UUID_BYTES];
+    ConceptId id; /* 0: free */
+} KnownOrg;
+
 struct FhirReader {
     const char *text; /* of the current index run */
     const uint32_t *end;
@@ -72,6 +79,10 @@ struct FhirReader {
     Memo *memos;
     uint8_t *followers; /* by element_first + number: which element came next the last time */
     Frame frames[LIMIT_JSON_DEPTH + 2];
+
+    char own_id[TAPE_UUID_TEXT_BYTES]; /* texts of the facts given out last */
+    char patient_id[TAPE_UUID_TEXT_BYTES];
+    KnownOrg orgs[KNOWN_ORGS];
 
     ConceptInterner *interner;
     ConceptBuilder *concepts;

@@ -2,11 +2,14 @@
 #include "fhir/share.h"
 
 #include <stdlib.h>
+#include <sys/mman.h>
 
 enum {
     SHARED_SIZE_MIN = 4, /* of a node that may become a reference of 2 bytes and more */
-    CHILDREN_AT_ONCE = 16,
-    SLOTS_FIRST = 1 << 14,
+    CHILDREN_AT_ONCE = 32,
+    SLOTS_FIRST = 1 << 12,
+    BYTES_A_SLOT = 32, /* of flat tape, where one in two to four slots is used in the end */
+    HUGE_PAGE = 1 << 21,
     NEAR2 = 1 << 13, /* what the short references reach */
     NEAR3 = 1 << 21,
     HEAD_COUNT_MIN = 4
@@ -17,6 +20,22 @@ typedef struct {
     uint32_t hash;
     uint32_t offset; /* in the area; while sampling: how often seen */
 } Slot;
+
+typedef struct {
+    const uint8_t *bytes;
+    uint32_t size;
+    uint32_t hash;
+    uint8_t number; /* of the element; 0 of an item */
+    bool is_shareable;
+} Child;
+
+/* The first children of a resource that is about to be added: their slots are on the way. */
+typedef struct {
+    const uint8_t *tape;
+    const uint8_t *next; /* the child behind them */
+    size_t count;
+    Child children[CHILDREN_AT_ONCE];
+} Prepared;
 
 struct Share {
     uint8_t *area;
@@ -30,15 +49,9 @@ struct Share {
     Slot *samples;
     size_t sample_mask;
     size_t sample_count;
+    Prepared prepared[2];
+    unsigned turn; /* which of them is to be added next */
 };
-
-typedef struct {
-    const uint8_t *bytes;
-    uint32_t size;
-    uint32_t hash;
-    uint8_t number; /* of the element; 0 of an item */
-    bool is_shareable;
-} Child;
 
 /* --- hashing --- */
 
@@ -77,13 +90,27 @@ static inline uint32_t hash_node(const uint8_t *bytes, size_t size)
 
 /* --- the table --- */
 
+/* Look-ups hit the table at random: large pages save most of what that costs. */
+static Slot *new_slots(size_t count)
+{
+    size_t size = count * sizeof(Slot);
+    void *slots = NULL;
+    if (size < HUGE_PAGE) {
+        slots = calloc(count, sizeof(Slot));
+    } else if (posix_memalign(&slots, HUGE_PAGE, size) == 0) {
+        (void)madvise(slots, size, MADV_HUGEPAGE);
+        memset(slots, 0, size);
+    }
+    ASSERT(slots != NULL);
+    return slots;
+}
+
 static void grow(Share *share)
 {
     Slot *old = share->slots;
     size_t old_size = share->mask + 1;
     share->mask = old_size * 2 - 1;
-    share->slots = calloc(share->mask + 1, sizeof(Slot));
-    ASSERT(share->slots != NULL);
+    share->slots = new_slots(share->mask + 1);
     for (size_t i = 0; i < old_size; i++) {
         if (old[i].source == NULL)
             continue;
@@ -109,12 +136,13 @@ static inline Slot *find_slot(Slot *slots, size_t mask, const Child *child)
 
 /* --- nodes of a flat tape --- */
 
+/* Of numbers and references (not the objects around them) too few are equal to be worth a look. */
 static inline bool is_shareable(uint8_t tag, size_t size)
 {
     if (size < SHARED_SIZE_MIN)
         return false;
-    return tag != TAPE_CODE && tag != TAPE_SYSTEM && tag != TAPE_EXTRA &&
-           !(tag >= TAPE_YEAR && tag <= TAPE_DAY);
+    return tag >= TAPE_TEXT0 || (tag >= TAPE_LIST1 && tag <= TAPE_UUID) || tag == TAPE_SECOND ||
+           tag == TAPE_MILLI;
 }
 
 /* Length of a container's header, from its tag. */
@@ -179,20 +207,42 @@ static inline uint8_t *put_reference(uint8_t *out, size_t at, size_t target)
     return out + 5;
 }
 
+/* Reads children from *from on, and sends for their slots. */
+static size_t read_children(const Share *share, const TapeArea *area, const uint8_t **from,
+                            const uint8_t *end, bool has_fields, Child *children)
+{
+    size_t count = 0;
+    while (*from < end && count < CHILDREN_AT_ONCE) {
+        Child *child = &children[count++];
+        next_child(area, from, has_fields, child);
+        if (child->is_shareable)
+            __builtin_prefetch(&share->slots[child->hash & share->mask]);
+    }
+    return count;
+}
+
+/* Sends for what the slots point at, then writes. */
+static void put_some(Share *share, const TapeArea *area, const Child *children, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (children[i].is_shareable)
+            __builtin_prefetch(share->slots[children[i].hash & share->mask].source);
+    for (size_t i = 0; i < count; i++)
+        put_child(share, area, &children[i]);
+}
+
 static void put_children(Share *share, const TapeArea *area, const uint8_t *from,
                          const uint8_t *end, bool has_fields)
 {
     Child children[CHILDREN_AT_ONCE];
+    const Prepared *prepared = &share->prepared[share->turn];
+    if (prepared->tape == area->bytes && from == area->bytes + header_size(*area->bytes)) {
+        from = prepared->next;
+        put_some(share, area, prepared->children, prepared->count);
+    }
     while (from < end) {
-        size_t count = 0;
-        while (from < end && count < CHILDREN_AT_ONCE) {
-            Child *child = &children[count++];
-            next_child(area, &from, has_fields, child);
-            if (child->is_shareable)
-                __builtin_prefetch(&share->slots[child->hash & share->mask]);
-        }
-        for (size_t i = 0; i < count; i++)
-            put_child(share, area, &children[i]);
+        size_t count = read_children(share, area, &from, end, has_fields, children);
+        put_some(share, area, children, count);
     }
 }
 
@@ -393,10 +443,22 @@ Share *share_create(Arena *arena, Arena *scratch, size_t size_max, const Concept
     share->size_max = size_max;
     share->renumber = renumber;
     share->scratch = scratch;
-    share->mask = SLOTS_FIRST - 1;
-    share->slots = calloc(SLOTS_FIRST, sizeof(Slot));
-    ASSERT(share->slots != NULL);
+    size_t slots = SLOTS_FIRST;
+    while (slots < size_max / BYTES_A_SLOT)
+        slots *= 2;
+    share->mask = slots - 1;
+    share->slots = new_slots(slots);
     return share;
+}
+
+void share_prepare(Share *share, const uint8_t *tape, size_t size)
+{
+    Prepared *prepared = &share->prepared[!share->turn];
+    TapeArea area = {.bytes = tape, .size = size};
+    prepared->tape = tape;
+    prepared->next = tape + header_size(*tape);
+    prepared->count =
+        read_children(share, &area, &prepared->next, tape + size, true, prepared->children);
 }
 
 size_t share_add(Share *share, const uint8_t *tape, size_t size)
@@ -405,6 +467,7 @@ size_t share_add(Share *share, const uint8_t *tape, size_t size)
     TapeArea area = {.bytes = tape, .size = size};
     ASSERT(at + size <= share->size_max);
     put_container(share, &area, tape, size);
+    share->turn = !share->turn;
     return at;
 }
 

@@ -18,6 +18,8 @@ Share *share_create(Arena *arena, Arena *scratch, size_t size_max, const Concept
 void share_sample(Share *share, const uint8_t *tape, size_t size);
 /* Then: puts the sub-trees seen most often to the head of the area, where references are short. */
 void share_put_head(Share *share);
+/* May be called before the resource before this one is added: so memory has time to answer. */
+void share_prepare(Share *share, const uint8_t *tape, size_t size);
 /* Adds a resource; its tape must live as long as the Share. Gives its offset. */
 size_t share_add(Share *share, const uint8_t *tape, size_t size);
 /* The area; the table is given up. */

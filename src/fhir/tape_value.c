@@ -47,16 +47,29 @@ bool tape_pack_uuid(const char *text, uint8_t out[TAPE_UUID_BYTES])
            text[23] == '-';
 }
 
+/* Four bytes as eight lower-case digits. */
+static inline uint64_t unpack_hex8(const uint8_t *bytes)
+{
+    uint64_t spread = tape_load32(bytes);
+    spread = (spread | (spread << 16)) & UINT64_C(0x0000FFFF0000FFFF);
+    spread = (spread | (spread << 8)) & UINT64_C(0x00FF00FF00FF00FF);
+    uint64_t nibbles = (spread >> 4 & EACH(0x0F)) | (spread & UINT64_C(0x000F000F000F000F)) << 8;
+    uint64_t is_letter = ((nibbles + EACH(0x80 - 10)) >> 7) & EACH(1);
+    return nibbles + EACH('0') + is_letter * ('a' - '0' - 10);
+}
+
 void tape_uuid_text(const uint8_t *bytes, char out[TAPE_UUID_TEXT_BYTES])
 {
-    static const char digits[] = "0123456789abcdef";
-    char *at = out;
-    for (int i = 0; i < TAPE_UUID_BYTES; i++) {
-        if (i == 4 || i == 6 || i == 8 || i == 10)
-            *at++ = '-';
-        *at++ = digits[bytes[i] >> 4];
-        *at++ = digits[bytes[i] & 15];
-    }
+    uint64_t words[4] = {unpack_hex8(bytes), unpack_hex8(bytes + 4), unpack_hex8(bytes + 8),
+                         unpack_hex8(bytes + 12)};
+    const char *digits = (const char *)words;
+    memcpy(out, digits, 8);
+    memcpy(out + 9, digits + 8, 4);
+    memcpy(out + 14, digits + 12, 4);
+    memcpy(out + 19, digits + 16, 4);
+    memcpy(out + 24, digits + 20, 4);
+    memcpy(out + 28, digits + 24, 8);
+    out[8] = out[13] = out[18] = out[23] = '-';
 }
 
 /* --- text of any primitive --- */
