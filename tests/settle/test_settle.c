@@ -6,64 +6,10 @@
 
 #include "base/json.h"
 #include "base/test.h"
+#include "run.h"
 #include "world.h"
 
 enum { PERSONS = 400 };
-
-/* A run into folder/name with everything that most tests want. */
-typedef struct {
-    Arena *arena;
-    const Contract *contract;
-    const Store *store;
-    Ledger *ledger;
-    Str out;
-    DiagList diags;
-    Error err;
-    size_t threads;
-    int32_t through_day;
-} Case;
-
-static Case case_make(Arena *arena, const Contract *contract, const Store *store, Str out)
-{
-    Case settle = {.arena = arena,
-                   .contract = contract,
-                   .store = store,
-                   .out = out,
-                   .threads = 2,
-                   .through_day = DAY_NONE};
-    diag_init(&settle.diags, arena);
-    return settle;
-}
-
-static ErrorCode case_run(Case *settle, const SettleResult **ret_result)
-{
-    SettleInput input = {
-        .contract = settle->contract, .store = settle->store, .ledger = settle->ledger};
-    SettleOptions options = {.out = settle->out,
-                             .posting_day = DAY_NONE,
-                             .through_day = settle->through_day,
-                             .is_dry_run = settle->ledger == NULL,
-                             .threads = settle->threads};
-    return settle_run(settle->arena, &input, &options, &settle->diags, ret_result, &settle->err);
-}
-
-static Ledger *memory_ledger(void)
-{
-    Error err = {0};
-    Ledger *ledger = NULL;
-    LedgerOptions options = {.path = S(":memory:"), .mode = LEDGER_CREATE, .currency = S("USD")};
-    CHECK_OK(ledger_open(&options, &ledger, &err), &err);
-    return ledger;
-}
-
-static void check_sums(Case *settle, const SettleResult *result)
-{
-    DiagList diags;
-    diag_init(&diags, settle->arena);
-    CHECK_OK(settle_check(result, settle->out, settle->ledger, &diags, &settle->err), &settle->err);
-    VEC_FOREACH (Diag, diag, &diags.kept)
-        CHECK_STR(diag->text, S(""));
-}
 
 static Str all_bytes(Arena *arena, Str out)
 {
@@ -129,10 +75,10 @@ TEST(amounts_are_those_of_the_plainest_calculation)
     const SettleResult *result = NULL;
     if (store == NULL || contract == NULL)
         return;
-    CLEANUP(ledger_close_cleanup) Ledger *ledger = memory_ledger();
-    Case settle = case_make(arena, contract, store, io_join(arena, folder, S("out")));
+    CLEANUP(ledger_close_cleanup) Ledger *ledger = run_memory_ledger();
+    SettleCase settle = run_make(arena, contract, store, io_join(arena, folder, S("out")));
     settle.ledger = ledger;
-    if (!CHECK_OK(case_run(&settle, &result), &settle.err))
+    if (!CHECK_OK(run_settle(&settle, &result), &settle.err))
         return;
     int64_t cents[2] = {250, 500};
     int64_t total = 0;
@@ -150,7 +96,7 @@ TEST(amounts_are_those_of_the_plainest_calculation)
     CHECK(result->persons_unattributed > 0);
     CHECK_INT(result->posting.posted_minor, total);
     CHECK_INT(result->posting.entries, result->group_count);
-    check_sums(&settle, result);
+    run_check_sums(&settle, result);
     CHECK_OK(ledger_verify(ledger, NULL, &settle.err), &settle.err);
     Account expense = ledger_account(ledger, ledger_find_account(ledger, S("expense:world:fee")));
     CHECK_INT(expense.balance, total);
@@ -166,8 +112,8 @@ TEST(persons_behind_a_line_are_the_right_ones)
     const SettleResult *result = NULL;
     if (store == NULL || contract == NULL)
         return;
-    Case settle = case_make(arena, contract, store, io_join(arena, folder, S("out")));
-    if (!CHECK_OK(case_run(&settle, &result), &settle.err))
+    SettleCase settle = run_make(arena, contract, store, io_join(arena, folder, S("out")));
+    if (!CHECK_OK(run_settle(&settle, &result), &settle.err))
         return;
     for (size_t i = 0; i < result->line_count; i++) {
         const SettleLine *line = &result->lines[i];
@@ -205,9 +151,9 @@ TEST(threads_and_order_of_input_change_no_byte)
         const SettleResult *result = NULL;
         if (store == NULL || contract == NULL)
             return;
-        Case settle = case_make(arena, contract, store, out);
+        SettleCase settle = run_make(arena, contract, store, out);
         settle.threads = rows[i].threads;
-        CHECK_OK(case_run(&settle, &result), &settle.err);
+        CHECK_OK(run_settle(&settle, &result), &settle.err);
         Str bytes = all_bytes(arena, out);
         if (i == 0)
             want = bytes;
@@ -226,12 +172,12 @@ TEST(the_same_run_again_posts_nothing)
     const SettleResult *result = NULL;
     if (store == NULL || contract == NULL)
         return;
-    CLEANUP(ledger_close_cleanup) Ledger *ledger = memory_ledger();
-    Case settle = case_make(arena, contract, store, io_join(arena, folder, S("out")));
+    CLEANUP(ledger_close_cleanup) Ledger *ledger = run_memory_ledger();
+    SettleCase settle = run_make(arena, contract, store, io_join(arena, folder, S("out")));
     settle.ledger = ledger;
-    CHECK_OK(case_run(&settle, &result), &settle.err);
+    CHECK_OK(run_settle(&settle, &result), &settle.err);
     size_t entries = ledger_entry_count(ledger);
-    CHECK_OK(case_run(&settle, &result), &settle.err);
+    CHECK_OK(run_settle(&settle, &result), &settle.err);
     CHECK_INT(result->posting.entries, 0);
     CHECK_INT(result->posting.unchanged, result->group_count);
     CHECK_INT(result->posting.posted_minor, 0);
@@ -251,7 +197,7 @@ TEST(changes_post_the_difference)
     Store *nobody CLEANUP(store_cleanup) = world_store(arena, &none, 0, folder, "nobody");
     const Contract *contract = world_contract(arena, world_contract_text(arena, 250, 500));
     const Contract *dearer = world_contract(arena, world_contract_text(arena, 260, 500));
-    CLEANUP(ledger_close_cleanup) Ledger *ledger = memory_ledger();
+    CLEANUP(ledger_close_cleanup) Ledger *ledger = run_memory_ledger();
     const struct {
         const char *row;
         const Store *store;
@@ -271,13 +217,13 @@ TEST(changes_post_the_difference)
         return;
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         const SettleResult *result = NULL;
-        Case settle =
-            case_make(arena, rows[i].contract, rows[i].store, io_join(arena, folder, S("out")));
+        SettleCase settle =
+            run_make(arena, rows[i].contract, rows[i].store, io_join(arena, folder, S("out")));
         settle.ledger = ledger;
-        if (!CHECK_OK(case_run(&settle, &result), &settle.err))
+        if (!CHECK_OK(run_settle(&settle, &result), &settle.err))
             return;
         CHECK_ROW(rows[i].row, result->posting.entries > 0, rows[i].is_change);
-        check_sums(&settle, result);
+        run_check_sums(&settle, result);
         Account expense =
             ledger_account(ledger, ledger_find_account(ledger, S("expense:world:fee")));
         CHECK_ROW(rows[i].row, expense.balance, result->total_minor);
@@ -296,20 +242,20 @@ TEST(a_run_through_a_day_leaves_later_periods_alone)
     const Contract *contract = world_contract(arena, world_contract_text(arena, 250, 500));
     if (store == NULL || contract == NULL)
         return;
-    CLEANUP(ledger_close_cleanup) Ledger *ledger = memory_ledger();
-    Case settle = case_make(arena, contract, store, io_join(arena, folder, S("out")));
+    CLEANUP(ledger_close_cleanup) Ledger *ledger = run_memory_ledger();
+    SettleCase settle = run_make(arena, contract, store, io_join(arena, folder, S("out")));
     settle.ledger = ledger;
     const SettleResult *half = NULL;
     const SettleResult *whole = NULL;
     const SettleResult *again = NULL;
     settle.through_day = day_from_date(2020, 6, 30);
-    CHECK_OK(case_run(&settle, &half), &settle.err);
+    CHECK_OK(run_settle(&settle, &half), &settle.err);
     settle.through_day = DAY_NONE;
-    CHECK_OK(case_run(&settle, &whole), &settle.err);
+    CHECK_OK(run_settle(&settle, &whole), &settle.err);
     CHECK_INT(half->posting.posted_minor + whole->posting.posted_minor, whole->total_minor);
     CHECK_INT(whole->posting.unchanged, half->group_count);
     settle.through_day = day_from_date(2020, 6, 29);
-    CHECK_OK(case_run(&settle, &again), &settle.err);
+    CHECK_OK(run_settle(&settle, &again), &settle.err);
     CHECK_INT(again->posting.entries, 0);
     for (size_t i = 0; i < again->line_count; i++)
         CHECK(again->lines[i].last_day <= settle.through_day);
@@ -327,14 +273,14 @@ TEST(a_closed_period_is_never_changed)
     const SettleResult *result = NULL;
     if (store == NULL || contract == NULL || dearer == NULL)
         return;
-    CLEANUP(ledger_close_cleanup) Ledger *ledger = memory_ledger();
-    Case settle = case_make(arena, contract, store, io_join(arena, folder, S("out")));
+    CLEANUP(ledger_close_cleanup) Ledger *ledger = run_memory_ledger();
+    SettleCase settle = run_make(arena, contract, store, io_join(arena, folder, S("out")));
     settle.ledger = ledger;
-    CHECK_OK(case_run(&settle, &result), &settle.err);
+    CHECK_OK(run_settle(&settle, &result), &settle.err);
     size_t entries = ledger_entry_count(ledger);
     CHECK_OK(ledger_close_period(ledger, 202005, &settle.err), &settle.err);
     settle.contract = dearer;
-    CHECK_INT(case_run(&settle, &result), ERR_CLOSED);
+    CHECK_INT(run_settle(&settle, &result), ERR_CLOSED);
     /* January to April would have been open: all or nothing. */
     CHECK_INT(ledger_entry_count(ledger), entries);
 }
@@ -352,9 +298,9 @@ TEST(another_currency_is_refused)
     CHECK_OK(ledger_open(&options, &ledger, &err), &err);
     if (store == NULL || contract == NULL)
         return;
-    Case settle = case_make(arena, contract, store, io_join(arena, folder, S("out")));
+    SettleCase settle = run_make(arena, contract, store, io_join(arena, folder, S("out")));
     settle.ledger = ledger;
-    CHECK_INT(case_run(&settle, &result), ERR_REFUSED);
+    CHECK_INT(run_settle(&settle, &result), ERR_REFUSED);
     CHECK_INT(ledger_entry_count(ledger), 0);
 }
 
@@ -367,10 +313,10 @@ TEST(a_detail_file_that_was_changed_is_noticed)
     const SettleResult *result = NULL;
     if (store == NULL || contract == NULL)
         return;
-    Case settle = case_make(arena, contract, store, io_join(arena, folder, S("out")));
-    if (!CHECK_OK(case_run(&settle, &result), &settle.err))
+    SettleCase settle = run_make(arena, contract, store, io_join(arena, folder, S("out")));
+    if (!CHECK_OK(run_settle(&settle, &result), &settle.err))
         return;
-    check_sums(&settle, result);
+    run_check_sums(&settle, result);
     const SettleLine *line = &result->lines[0];
     Str path = str_format(arena, "%.*s/settle/details/%.*s.ndjson", STR_ARG(settle.out),
                           STR_ARG(line->detail));
@@ -397,10 +343,10 @@ TEST(a_statement_adds_up)
     const SettleResult *result = NULL;
     if (store == NULL || contract == NULL)
         return;
-    CLEANUP(ledger_close_cleanup) Ledger *ledger = memory_ledger();
-    Case settle = case_make(arena, contract, store, io_join(arena, folder, S("out")));
+    CLEANUP(ledger_close_cleanup) Ledger *ledger = run_memory_ledger();
+    SettleCase settle = run_make(arena, contract, store, io_join(arena, folder, S("out")));
     settle.ledger = ledger;
-    if (!CHECK_OK(case_run(&settle, &result), &settle.err))
+    if (!CHECK_OK(run_settle(&settle, &result), &settle.err))
         return;
     const Str *practices;
     size_t count = settle_practices(result, arena, &practices);

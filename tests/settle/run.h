@@ -1,0 +1,24 @@
+/*
+ * run -- a settlement with everything that most tests of this folder want.
+ */
+#pragma once
+
+#include "settle/settle.h"
+
+typedef struct {
+    Arena *arena;
+    const Contract *contract;
+    const Store *store;
+    Ledger *ledger; /* NULL: a dry run */
+    Str out;
+    DiagList diags;
+    Error err;
+    size_t threads;
+    int32_t through_day;
+} SettleCase;
+
+SettleCase run_make(Arena *arena, const Contract *contract, const Store *store, Str out);
+ErrorCode run_settle(SettleCase *settle, const SettleResult **ret_result);
+Ledger *run_memory_ledger(void);
+/* Checks that settle_check() finds nothing. */
+void run_check_sums(SettleCase *settle, const SettleResult *result);
