@@ -72,5 +72,6 @@ TEST(rule_holds_what_the_document_says)
     CHECK_INT(rule.ties[1], ATTRIBUTION_TIE_ORGANISATION_ID);
     CHECK_INT((int64_t)rule.status_count, 1);
     CHECK_STR(attribution_method_text(rule.method), S("plurality-of-encounters"));
+    CHECK_STR(attribution_method_says(rule.method), S("the organisation with most encounters"));
     CHECK_STR(attribution_tie_text(rule.ties[0]), S("latest-encounter"));
 }

@@ -187,6 +187,54 @@ TEST(order_is_by_bytes_and_groups_follow)
     CHECK(!concept_is_known(names, group + 1));
     CHECK(!concept_is_known(names, UINT32_MAX));
     CHECK_STR(concept_name(names, other).code, S("zz"));
+    /* A damaged tape may ask for the name of a group. */
+    CHECK_STR(concept_name(names, group).system, S("s"));
+    names = (ConceptNames){.dict = dict};
+    CHECK_STR(concept_name(names, renumber[other]).code, S("zz"));
+    concept_interner_destroy(in);
+    concept_builder_destroy(builder);
+}
+
+TEST(shorter_group_comes_before_one_that_it_begins)
+{
+    ConceptBuilder *builder = concept_builder_create();
+    ConceptInterner *in = concept_interner_create(builder);
+    ConceptId ids[4];
+    for (size_t i = 0; i < COUNT_OF(ids); i++)
+        ids[i] = concept_intern(in, SCT, str_format(arena, "%zu", i));
+    ConceptId four = concept_intern_group(in, ids, 4);
+    ConceptId other = concept_intern_group(in, (ConceptId[]){ids[0], ids[2]}, 2);
+    ConceptId two = concept_intern_group(in, ids, 2);
+    ConceptId three = concept_intern_group(in, ids, 3);
+    const ConceptId *renumber;
+    (void)concept_builder_finish(builder, arena, &renumber);
+    CHECK(renumber[two] < renumber[three] && renumber[three] < renumber[four]);
+    CHECK(renumber[four] < renumber[other]);
+    concept_interner_destroy(in);
+    concept_builder_destroy(builder);
+}
+
+TEST(systems_may_be_many)
+{
+    enum { SYSTEMS = 3000 };
+    ConceptBuilder *builder = concept_builder_create();
+    ConceptInterner *in = concept_interner_create(builder);
+    ConceptId ids[SYSTEMS];
+    for (int round = 0; round < 2; round++)
+        for (size_t i = 0; i < SYSTEMS; i++) {
+            ConceptId id = concept_intern(in, str_format(arena, "urn:oid:%zu", i), S("1"));
+            if (round == 0)
+                ids[i] = id;
+            CHECK_INT(id, ids[i]);
+        }
+    const ConceptId *renumber;
+    ConceptDict *dict = concept_builder_finish(builder, arena, &renumber);
+    CHECK_INT(concept_dict_code_count(dict), SYSTEMS);
+    for (size_t i = 0; i < SYSTEMS; i++) {
+        Str system = str_format(arena, "urn:oid:%zu", i);
+        CHECK_INT(concept_dict_find(dict, system, S("1")), renumber[ids[i]]);
+        CHECK_STR(concept_dict_name(dict, renumber[ids[i]]).system, system);
+    }
     concept_interner_destroy(in);
     concept_builder_destroy(builder);
 }

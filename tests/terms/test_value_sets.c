@@ -106,6 +106,17 @@ static const struct {
     {"include is no array", VS("x", "\"compose\":{\"include\":{}}"), "unusable", "value-set-shape"},
     {"empty include", VS("x", INCLUDE("{}")), "unusable", "value-set-shape"},
     {"total is no number", VS("x", "\"expansion\":{\"total\":-1,\"contains\":[]}"), "unusable", "value-set-shape"},
+    {"compose is no object", VS("x", "\"compose\":[]"), "unusable", "value-set-shape value-set-empty"},
+    {"include of a text", VS("x", INCLUDE("\"y\"")), "unusable", "value-set-shape"},
+    {"concept of a text", VS("x", INCLUDE(CODES("s", "\"a\""))), "unusable", "value-set-shape"},
+    {"value set of a number", VS("x", INCLUDE(SETS("1"))), "unusable", "value-set-shape value-set-shape"},
+    {"contains of a text", VS("x", "\"expansion\":{\"contains\":[\"a\"]}"), "unusable", "value-set-shape"},
+    {"versions that are no numbers",
+     VS("v", "\"version\":\"r5-b\"," INCLUDE(CODES("s", CODE("b")))) ALSO
+     VS("v", "\"version\":\"r5-c\"," INCLUDE(CODES("s", CODE("c")))) ALSO VS("x", INCLUDE(SETS("\"v\""))), "s|c", ""},
+    {"leading zeros tell versions apart",
+     VS("v", "\"version\":\"1.01\"," INCLUDE(CODES("s", CODE("a")))) ALSO
+     VS("v", "\"version\":\"1.1\"," INCLUDE(CODES("s", CODE("b")))) ALSO VS("x", INCLUDE(SETS("\"v|1.01\""))), "s|a", ""},
     {"no url", VS("", INCLUDE(CODES("s", CODE("a")))), "unusable", "value-set-url"},
     /* clang-format on */
 };
@@ -156,6 +167,20 @@ TEST(finding_names_file_line_and_element)
     CHECK_STR(rules_of(arena, &diags), S("value-set-type"));
     (void)sets_of(arena, "[]", &diags);
     CHECK_STR(rules_of(arena, &diags), S("value-set-type"));
+}
+
+TEST(code_that_is_too_long_is_a_finding)
+{
+    char *code = ARENA_ARRAY(arena, char, LIMIT_CONCEPT_TEXT_BYTES + 1);
+    memset(code, 'c', LIMIT_CONCEPT_TEXT_BYTES);
+    code[LIMIT_CONCEPT_TEXT_BYTES] = '\0';
+    Str json = str_format(arena,
+                          "{\"resourceType\":\"ValueSet\",\"url\":\"x\",\"compose\":{\"include\":["
+                          "{\"system\":\"s\",\"concept\":[{\"code\":\"%s\"}]}]}}",
+                          code);
+    DiagList diags;
+    (void)sets_of(arena, str_to_c(arena, json), &diags);
+    CHECK_STR(rules_of(arena, &diags), S("value-set-code"));
 }
 
 TEST(second_of_one_version_with_other_codes_is_an_error)
