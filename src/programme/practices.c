@@ -5,6 +5,7 @@
 
 struct PracticeMap {
     int32_t day;
+    const Organisations *organisations;
     Practice *practices;
     size_t count;
     uint32_t **of; /* by partition, then row */
@@ -51,7 +52,7 @@ static ErrorCode read_organisations(Run *run, const Organisations **ret_organisa
 
 /* Practices by id instead of organisations by concept: concepts are in order of (system, id), but
    an organisation without a person must not be a practice. */
-static void number_practices(Run *run, PracticeMap *map, const Organisations *organisations)
+static void number_practices(Run *run, PracticeMap *map)
 {
     const ConceptDict *dict = store_dict(run->store);
     size_t concepts = (size_t)concept_dict_count(dict) + 1;
@@ -65,7 +66,7 @@ static void number_practices(Run *run, PracticeMap *map, const Organisations *or
         if (number[concept] != 0)
             map->practices[map->count++] =
                 (Practice){.id = concept_dict_name(dict, (ConceptId) concept).code,
-                           .name = organisation_name(organisations, (ConceptId) concept)};
+                           .name = organisation_name(map->organisations, (ConceptId) concept)};
     qsort(map->practices, map->count, sizeof *map->practices, compare_practices);
     number[0] = PRACTICE_NONE;
     for (size_t i = 0; i < map->count; i++)
@@ -98,13 +99,12 @@ ErrorCode run_need_practices(Run *run, Error *err)
     map->of = ARENA_ARRAY(run->arena, uint32_t *, partitions);
     for (size_t i = 0; i < partitions; i++)
         map->of[i] = ARENA_ZARRAY(run->arena, uint32_t, store_partition_persons(run->store, i));
-    const Organisations *organisations;
-    code = read_organisations(run, &organisations, err);
+    code = read_organisations(run, &map->organisations, err);
     if (code == ERR_OK && run->programme->has_attribution)
         code = attribute_all(run, map, err);
     if (code != ERR_OK)
         return code;
-    number_practices(run, map, organisations);
+    number_practices(run, map);
     run->practices = map;
     return ERR_OK;
 }
@@ -128,4 +128,9 @@ uint32_t practice_of(const PracticeMap *map, size_t partition, uint32_t row)
 int32_t practice_day(const PracticeMap *map)
 {
     return map->day;
+}
+
+const Organisations *practice_organisations(const PracticeMap *map)
+{
+    return map->organisations;
 }

@@ -77,6 +77,7 @@ size_t practice_count(const PracticeMap *map);
 const Practice *practice_at(const PracticeMap *map, size_t practice); /* in order of id */
 /* PRACTICE_NONE when nobody is responsible. */
 uint32_t practice_of(const PracticeMap *map, size_t partition, uint32_t row);
+const Organisations *practice_organisations(const PracticeMap *map);
 int32_t practice_day(const PracticeMap *map);
 
 /* --- the stages: each does its work and gives its result as JSON --- */
@@ -89,7 +90,7 @@ MUST_USE ErrorCode stage_report(Run *run, Str *ret_json, Error *err);
 void write_finding(JsonWriter *json, const Diag *diag);
 /* {"definition", "value", "resource", "date"} of each. */
 void write_evidence(JsonWriter *json, const EvidenceVec *evidence);
-/* A rate such as 0.7143, or null where nobody is eligible. */
+/* A rate such as 0.714286, or null where nobody is eligible. */
 void write_rate(JsonWriter *json, Arena *arena, IndicatorRate rate);
 
 /* The members "registers" and "indicators" with their counts. */

@@ -6,7 +6,7 @@
 #include "programme/programme_int.h"
 #include "report_page.h"
 
-enum { DETAIL_ROWS_A_PERSON = 8, FINDINGS_IN_REPORT = 200 };
+enum { DETAIL_ROWS_A_PERSON = 8, FINDINGS_IN_REPORT = 200, ENCOUNTERS_A_PERSON = 200 };
 
 /* --- persons --- */
 
@@ -16,7 +16,8 @@ typedef struct {
     Arena *scratch; /* of one person */
     CqlEval *eval;
     size_t written;
-    uint64_t total; /* who are on some register */
+    bool are_on_registers; /* those are written first, then the others */
+    Map organisations;     /* of encounters, by id: their number in the order of first use */
 } PersonWriter;
 
 static void write_answer(PersonWriter *writer, const EvidenceVec *evidence)
@@ -80,7 +81,34 @@ static ErrorCode write_reasons(PersonWriter *writer, size_t partition, Record re
     return ERR_OK;
 }
 
-/* [id, sex, age, practice, [registers], [[indicator, status, [evidence]]], [[evidence]]] */
+/* The encounters that could say whose person this is, by date: [id, date, organisation]. */
+static void write_encounters(PersonWriter *writer, Record record)
+{
+    const Programme *programme = writer->run->programme;
+    RecordSlice slice = record_slice(record, FHIR_TYPE_Encounter);
+    int32_t first = day_add_months(programme->measures.period_first,
+                                   programme->has_attribution ? -programme->attribution.months : 0);
+    size_t written = 0;
+    json_array_begin(writer->json);
+    for (uint32_t i = 0; i < slice.count && slice.days != NULL && slice.orgs != NULL; i++) {
+        if (slice.days[i] == DAY_NONE || slice.days[i] < first ||
+            slice.days[i] > programme->measures.period_last || slice.orgs[i] == CONCEPT_NONE ||
+            written++ >= ENCOUNTERS_A_PERSON)
+            continue;
+        FhirNode encounter = record_resource(record, slice, FHIR_TYPE_Encounter, i);
+        Str id = concept_dict_name(store_dict(writer->run->store), slice.orgs[i]).code;
+        bool is_new;
+        json_array_begin(writer->json);
+        json_str(writer->json, fhir_text(fhir_child_named(encounter, S("id")), writer->scratch));
+        json_str(writer->json, day_format(writer->scratch, slice.days[i]));
+        json_int(writer->json, (int64_t)map_intern(&writer->organisations, id, 0, &is_new));
+        json_array_end(writer->json);
+    }
+    json_array_end(writer->json);
+}
+
+/* [id, sex, age, practice, [registers], [[indicator, status, [evidence]]], [[evidence]],
+   [encounters]] */
 static ErrorCode write_person(PersonWriter *writer, size_t partition, Record record, Error *err)
 {
     Run *run = writer->run;
@@ -104,6 +132,7 @@ static ErrorCode write_person(PersonWriter *writer, size_t partition, Record rec
     ErrorCode code = write_answers(writer, partition, record, err);
     if (code == ERR_OK)
         code = write_reasons(writer, partition, record, err);
+    write_encounters(writer, record);
     json_array_end(json);
     return code;
 }
@@ -121,10 +150,9 @@ static ErrorCode write_partition_persons(PersonWriter *writer, size_t partition,
     const RecordBatch *batch;
     ErrorCode code = store_batch(writer->run->store, partition, &batch, err);
     for (uint32_t row = 0; code == ERR_OK && row < batch->person_count; row++) {
-        if (!is_on_a_register(writer->run, partition, row))
-            continue;
-        writer->total++;
         if (writer->written == writer->run->options->report_persons)
+            break;
+        if (is_on_a_register(writer->run, partition, row) != writer->are_on_registers)
             continue;
         writer->written++;
         code = write_person(writer, partition, (Record){.batch = batch, .row = row}, err);
@@ -133,19 +161,41 @@ static ErrorCode write_partition_persons(PersonWriter *writer, size_t partition,
     return code;
 }
 
+/* [id, name] */
+static void write_organisation(Run *run, JsonWriter *json, Str id)
+{
+    const ConceptDict *dict = store_dict(run->store);
+    json_array_begin(json);
+    json_str(json, id);
+    json_str(json, organisation_name(practice_organisations(run->practices),
+                                     concept_dict_find(dict, S("Organization"), id)));
+    json_array_end(json);
+}
+
 static ErrorCode write_persons(Run *run, JsonWriter *json, Error *err)
 {
-    PersonWriter writer = {.run = run, .json = json, .scratch = arena_create(0)};
+    PersonWriter writer = {
+        .run = run, .json = json, .scratch = arena_create(0), .are_on_registers = true};
+    map_init(&writer.organisations, run->arena);
     writer.eval = cql_eval_create(run->cql);
     json_key(json, S("persons"));
     json_object_begin(json);
     json_key(json, S("rows"));
     json_array_begin(json);
     ErrorCode code = ERR_OK;
-    for (size_t i = 0; code == ERR_OK && i < store_partition_count(run->store); i++)
+    size_t partitions = store_partition_count(run->store);
+    for (size_t i = 0; code == ERR_OK && i < partitions; i++)
+        code = write_partition_persons(&writer, i, err);
+    writer.are_on_registers = false;
+    for (size_t i = 0; code == ERR_OK && i < partitions; i++)
         code = write_partition_persons(&writer, i, err);
     json_array_end(json);
-    json_member_int(json, S("total"), (int64_t)writer.total);
+    json_member_int(json, S("total"), (int64_t)store_info(run->store)->persons);
+    json_key(json, S("organisations"));
+    json_array_begin(json);
+    for (size_t i = 0; i < writer.organisations.count; i++)
+        write_organisation(run, json, writer.organisations.entries[i].key);
+    json_array_end(json);
     json_object_end(json);
     cql_eval_destroy(writer.eval);
     arena_destroy(writer.scratch);

@@ -80,7 +80,7 @@ void write_rate(JsonWriter *json, Arena *arena, IndicatorRate rate)
         if (rate.eligible == 0)
             json_null(json);
         else
-            json_raw(json, str_format(arena, "%.4f", values[i]));
+            json_raw(json, str_format(arena, "%.6f", values[i]));
     }
 }
 

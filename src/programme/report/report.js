@@ -26,6 +26,7 @@
 
   const count = (number) => number.toLocaleString("en-US");
   const plural = (number, one, many) => `${count(number)} ${number === 1 ? one : many}`;
+  const span = (period) => period.replace(/[./]+/, " to ");
   const percent = (rate) => (rate === null ? "–" : `${(rate * 100).toFixed(1)} %`);
 
   function money(minor, withCode) {
@@ -108,7 +109,8 @@
   const indicators = data.measure.indicators.map((indicator, i) => ({ ...indicator, closes: data.closes[i] }));
   const registers = data.measure.registers;
   /* A person: [id, sex, age, practice, [registers], [[indicator, status, [evidence]]]]; evidence:
-     [definition, value, resource, date]. */
+     [definition, value, resource, date]; then why they are on each register, and encounters
+     [id, date, organisation]. */
   const persons = data.persons.rows.map((row) => ({
     id: row[0],
     sex: SEX[row[1]],
@@ -118,7 +120,9 @@
     answers: new Map(row[5].map(([indicator, status, evidence]) =>
       [indicator, { status: STATUS[status], evidence }])),
     why: row[6],
+    encounters: row[7],
   }));
+  const organisations = data.persons.organisations;
   const personById = new Map(persons.map((person) => [person.id, person]));
   const practiceName = (index) => (index < 0 ? "no practice" : data.practices[index].name);
 
@@ -180,7 +184,10 @@
         parts.push(h("h3", {}, "Payments that this person is behind"),
           ...table(null, lineColumns(), paid));
       }
-      if (!person) parts.push(h("p", { class: "note" }, "This person is on no register, or their row is not in this page."));
+      if (person && person.encounters.length > 0) {
+        parts.push(h("h3", {}, "Encounters that may say whose person this is"), ...encounterTable(person.encounters));
+      }
+      if (!person) parts.push(h("p", { class: "note" }, "The row of this person is not in this page."));
       return parts;
     });
   }
@@ -248,7 +255,7 @@
 
   function lineColumns() {
     return [
-      { title: "Period", cell: (l) => l.period },
+      { title: "Period", cell: (l) => span(l.period) },
       { title: "Practice", cell: (l) => payees.get(l.practice), class: "wrap" },
       { title: "For", cell: (l) => h("button", { type: "button", onclick: () => showLine(l) }, l.reason) },
       { title: `Amount (${data.currency.code})`, num: true, cell: (l) => money(l.minor) },
@@ -256,15 +263,35 @@
   }
 
   /* Why the practice was the person's: 7 of 12 encounters, the next had 4. */
-  const attributed = (fact) => `${count(fact.encounters)} of ${plural(fact.of, "encounter", "encounters")}, ` +
+  const attributedText = (fact) => `${count(fact.encounters)} of ${plural(fact.of, "encounter", "encounters")}, ` +
     (fact.next > 0 ? `next ${count(fact.next)}, ` : "") + `latest ${fact.latest}` +
     (fact.decided === "only" || fact.decided === "most" ? "" : `, decided by ${fact.decided.replaceAll("-", " ")}`);
 
-  function factColumns(behind) {
+  function encounterTable(encounters) {
+    return table(null, [
+      { title: "Date", cell: (e) => e[1] },
+      { title: "Organisation", cell: (e) => organisations[e[2]][1], class: "wrap" },
+      { title: "Encounter", cell: (e) => `Encounter/${e[0]}`, class: "mono wrap" },
+    ], encounters);
+  }
+
+  /* The encounters that were counted: those of the organisation up to its latest, as many as count. */
+  function attributed(line, fact) {
+    const person = personById.get(fact.person);
+    if (!person) return attributedText(fact);
+    return h("button", { type: "button", onclick: () => show(`Encounters of ${fact.person} that count`, () => {
+      const counted = person.encounters.filter((e) => organisations[e[2]][0] === line.practice && e[1] <= fact.latest)
+        .slice(-fact.encounters);
+      return [h("p", { class: "soft" }, `${attributedText(fact)}. They make ${payees.get(line.practice)} the person’s practice for ${span(line.period)}.`),
+        ...encounterTable(counted)];
+    }) }, attributedText(fact));
+  }
+
+  function factColumns(line, behind) {
     return [
       { title: "Person", cell: (fact) => personLink(fact.person) },
       behind.some((fact) => fact.age !== undefined) ? { title: "Age", num: true, cell: (fact) => String(fact.age ?? "") } : null,
-      { title: "Belongs to the practice because of", cell: attributed },
+      { title: "Belongs to the practice because of", cell: (fact) => attributed(line, fact) },
       behind.some((fact) => fact.evidence) ? {
         title: "Achieved because of",
         cell: (fact) => facts((fact.evidence || []).map((e) => [e.definition, e.value, e.resource, e.day])),
@@ -274,7 +301,7 @@
 
   function showLine(line) {
     const clause = data.clauses[line.clause];
-    show(`${clause.title}, ${line.period}`, () => {
+    show(`${clause.title}, ${span(line.period)}`, () => {
       const behind = factsOf(line);
       return [
         h("dl", {},
@@ -286,7 +313,7 @@
         h("p", { class: "words" }, clause.words),
         h("h3", {}, "Persons and what was known of them"),
         partNote(behind.length, line.quantity),
-        ...table(null, factColumns(behind), behind),
+        ...table(null, factColumns(line, behind), behind),
       ];
     });
   }
@@ -395,8 +422,11 @@
   function drawPayments() {
     const { settle } = data;
     const periods = [...new Set(lines.map((l) => l.period))].sort((a, b) => a.length - b.length || (a < b ? -1 : 1));
-    const short = (period) => (period.length > 7 ? "year" : period);
+    const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    const short = (period) => (period.length > 7 ? span(period)
+      : `${MONTHS[Number(period.slice(5, 7)) - 1]} ${period.slice(0, 4)}`);
     const holder = h("div", { class: "panel scroll", tabindex: "0", role: "region", "aria-label": "Payments by practice and month" });
+    holder.classList.add("tight");
     let clause = -1;
     let filter = "";
     const fill = () => {
@@ -417,7 +447,7 @@
         { title: "Practice", cell: ([id]) => payees.get(id), class: "stick wrap" },
         ...shown.map((p) => ({
           title: short(p), num: true,
-          cell: ([id, list]) => moneyLink(list.filter((l) => l.period === p), `${payees.get(id)}, ${p}`),
+          cell: ([id, list]) => moneyLink(list.filter((l) => l.period === p), `${payees.get(id)}, ${span(p)}`),
         })),
         { title: "Total", num: true, cell: ([id, list]) => moneyLink(list, payees.get(id)) },
       ], rows, foot).filter((x) => x));
@@ -488,7 +518,7 @@
   drawRecords();
   if (data.persons.rows.length < data.persons.total) {
     document.getElementById("head").append(h("p", { class: "note" },
-      `This page holds the rows of ${count(data.persons.rows.length)} of ${count(data.persons.total)} persons who are on a register. ` +
+      `This page holds the rows of ${count(data.persons.rows.length)} of ${count(data.persons.total)} persons, those on registers first. ` +
       "All are in the files beside it; braid report --report-persons N holds more."));
   }
 })();
