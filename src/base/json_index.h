@@ -4,7 +4,8 @@
  * A thin C interface to simdjson's first stage: it checks UTF-8 and lists the offsets of all
  * structural characters ( { } [ ] : , ), of opening quotes and of the first byte of each
  * number, true, false and null, outside of strings. Several documents (NDJSON) may stand in
- * one text. Nothing else is checked: whoever walks the offsets checks the grammar.
+ * one text. Nothing else is checked: whoever walks the offsets checks the grammar, by the byte at
+ * each offset (simdjson lists a stray form feed or 0x1A as if it were a comma or a colon).
  *
  * The text must be followed by JSON_INDEX_PADDING readable bytes. One thread per index.
  */

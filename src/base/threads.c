@@ -145,7 +145,7 @@ void queue_destroy(Queue *queue)
 bool queue_put(Queue *queue, void *item)
 {
     pthread_mutex_lock(&queue->mutex);
-    ASSERT(!queue->closed);
+    ASSERT(!queue->closed || queue->stopped);
     while (queue->count == queue->capacity && !queue->stopped)
         pthread_cond_wait(&queue->can_put, &queue->mutex);
     bool ok = !queue->stopped;
