@@ -437,6 +437,21 @@ static Pos read_split_bundle(FhirReader *reader, Pos pos)
     return next;
 }
 
+/* What else stands in the line where a refused document ends goes with it. */
+static void refuse_line(FhirReader *reader)
+{
+    Parsed *parsed = &reader->parsed.items[0];
+    size_t last = reader->base + parsed->text_to - 1;
+    if (last >= reader->whole.len || reader->whole.ptr[last] == '\n')
+        return;
+    uint32_t end = (uint32_t)(line_end(reader, last) - reader->base);
+    if (reader->next >= reader->end || *reader->next >= end)
+        return;
+    while (reader->next < reader->end && *reader->next < end)
+        reader->next++;
+    parsed->text_to = end;
+}
+
 static void read_document(FhirReader *reader)
 {
     begin_document(reader);
@@ -452,6 +467,8 @@ static void read_document(FhirReader *reader)
         }
     }
     reader->next = read_one(reader, pos, 0).at;
+    if (reader->parsed.items[0].is_refused)
+        refuse_line(reader);
 }
 
 /* --- giving out --- */

@@ -195,8 +195,9 @@ void reader_facts(FhirReader *reader, const uint8_t *tape, size_t size, FhirFact
     find_fields(&gather);
     /* Every resource type has Resource's own elements first. */
     FhirNode id = root_child(&gather, FHIR_ELEM_Resource_id);
-    if (id.area != NULL && tape[id.at] == TAPE_UUID) {
-        tape_uuid_text(tape + id.at + 1, reader->own_id);
+    uint32_t id_at = id.area == NULL ? 0 : id.at;
+    if (tape[id_at] == TAPE_UUID) {
+        tape_uuid_text(tape + id_at + 1, reader->own_id);
         ret_facts->id = (Str){reader->own_id, TAPE_UUID_TEXT_BYTES};
     } else {
         ret_facts->id = fhir_text(id, reader->scratch);

@@ -47,39 +47,49 @@ uint32_t reader_line(FhirReader *reader, uint32_t offset)
     return reader->line;
 }
 
-/* "Observation.component[2].valueQuantity.value", from the frames of the walk. */
-static void put_path(const FhirReader *reader, StrBuf *out)
-{
-    for (const Frame *frame = reader->frames + 1; frame <= reader->frame; frame++) {
-        if (frame == reader->frames + 1)
-            strbuf_add(out, fhir_type_name(frame->type));
-        if (frame->element == 0)
-            continue;
-        strbuf_add_char(out, '.');
-        strbuf_add(out, fhir_element_name(frame->type, frame->element));
-        if (frame->in_list)
-            strbuf_printf(out, "[%u]", frame->index);
-    }
-}
-
-/* What stands at the place, for a look: a name or the start of a value, never a whole text. */
-static Str what_is_there(const FhirReader *reader, uint32_t offset)
+/* The member's name at this place, for a look; empty when none is there. */
+static Str name_at(const FhirReader *reader, uint32_t offset)
 {
     enum { SHOWN_MAX = 40 };
-    const char *from = reader->text + offset;
     size_t left = reader->whole.len - reader->base - offset;
+    const char *from = reader->text + offset + 1;
     size_t len = 0;
-    while (len < left && len < SHOWN_MAX && (uint8_t)from[len] >= ' ' &&
-           (uint8_t)from[len] < 0x7F && from[len] != '"' + (len == 0) * 256)
+    if (left < 2 || from[-1] != '"')
+        return (Str){0};
+    while (len + 1 < left && len < SHOWN_MAX && (uint8_t)from[len] > ' ' &&
+           (uint8_t)from[len] < 0x7F && from[len] != '"')
         len++;
     return (Str){.ptr = from, .len = len};
+}
+
+/* "Observation.component[2].valueQuantity.value", from the frames of the walk. An unknown member
+   stands at its end by its own name. */
+static void put_path(const FhirReader *reader, Str unknown, StrBuf *out)
+{
+    for (const Frame *frame = reader->frames + 1; frame <= reader->frame; frame++) {
+        bool is_last = frame == reader->frame;
+        if (frame == reader->frames + 1)
+            strbuf_add(out, fhir_type_name(frame->type));
+        if (is_last && unknown.len > 0) {
+            strbuf_add_char(out, '.');
+            strbuf_add(out, unknown);
+        } else if (frame->element != 0) {
+            strbuf_add_char(out, '.');
+            strbuf_add(out, fhir_element_name(frame->type, frame->element));
+            if (frame->in_list)
+                strbuf_printf(out, "[%u]", frame->index);
+        }
+    }
 }
 
 void reader_report(FhirReader *reader, Severity severity, Refusal refusal, uint32_t offset)
 {
     StrBuf path;
     strbuf_init(&path, reader->scratch, 0);
-    put_path(reader, &path);
+    bool is_name = refusal == REFUSAL_UNKNOWN_ELEMENT || refusal == REFUSAL_DUPLICATE ||
+                   refusal == REFUSAL_SECOND_CHOICE;
+    Str name = is_name ? name_at(reader, offset) : (Str){0};
+    put_path(reader, name, &path);
     uint32_t line = reader_line(reader, offset);
     size_t at = reader->base + offset;
     size_t column = 1;
@@ -92,9 +102,9 @@ void reader_report(FhirReader *reader, Severity severity, Refusal refusal, uint3
                  .file = reader->file,
                  .path = strbuf_str(&path)};
     /* Only names of elements are shown: values may tell who the patient is. */
-    if (refusal == REFUSAL_UNKNOWN_ELEMENT || refusal == REFUSAL_DUPLICATE)
+    if (name.len > 0)
         diag_addf(reader->diags, diag, "%.*s: %.*s", STR_ARG(refusals[refusal].text),
-                  STR_ARG(what_is_there(reader, offset)));
+                  STR_ARG(name));
     else
         diag_addf(reader->diags, diag, "%.*s", STR_ARG(refusals[refusal].text));
 }

@@ -222,7 +222,7 @@ static inline Pos read_usual_coding(FhirReader *reader, Pos pos)
 /* --- primitives with id or extensions --- */
 
 /* The field of this number in the fields from `from` to `out`; NULL when it is not there. */
-static uint8_t *find_field(const FhirReader *reader, uint8_t *from, const uint8_t *out,
+static uint8_t *find_field(const FhirReader *reader, const uint8_t *from, const uint8_t *out,
                            uint8_t number, uint16_t type)
 {
     TapeArea area = {.bytes = reader->tape, .size = (size_t)(out - reader->tape)};

@@ -150,33 +150,42 @@ static bool is_before(const RecordBuilder *builder, const Key *a, const Key *b)
     return order != 0 ? order < 0 : x->source < y->source;
 }
 
+static void sort_run(const RecordBuilder *builder, Key *keys, size_t from, size_t to)
+{
+    for (size_t i = from + 1; i < to; i++) {
+        Key key = keys[i];
+        size_t k = i;
+        for (; k > from && is_before(builder, &key, &keys[k - 1]); k--)
+            keys[k] = keys[k - 1];
+        keys[k] = key;
+    }
+}
+
+static void merge_runs(const RecordBuilder *builder, const Key *source, Key *target,
+                       const size_t bounds[3])
+{
+    size_t a = bounds[0];
+    size_t b = bounds[1];
+    for (size_t out = bounds[0]; out < bounds[2]; out++) {
+        bool takes_b =
+            a == bounds[1] || (b < bounds[2] && is_before(builder, &source[b], &source[a]));
+        target[out] = takes_b ? source[b++] : source[a++];
+    }
+}
+
 /* Merge sort: runs of 8 by insertion, then merging between the two arrays. */
 static void sort_keys(const RecordBuilder *builder, Key *keys, Key *spare, size_t count)
 {
     enum { RUN = 8 };
-    for (size_t from = 0; from < count; from += RUN) {
-        size_t to = from + RUN < count ? from + RUN : count;
-        for (size_t i = from + 1; i < to; i++) {
-            Key key = keys[i];
-            size_t k = i;
-            for (; k > from && is_before(builder, &key, &keys[k - 1]); k--)
-                keys[k] = keys[k - 1];
-            keys[k] = key;
-        }
-    }
+    for (size_t from = 0; from < count; from += RUN)
+        sort_run(builder, keys, from, from + RUN < count ? from + RUN : count);
     Key *source = keys;
     Key *target = spare;
     for (size_t width = RUN; width < count; width *= 2) {
         for (size_t from = 0; from < count; from += 2 * width) {
             size_t middle = from + width < count ? from + width : count;
             size_t to = from + 2 * width < count ? from + 2 * width : count;
-            size_t a = from;
-            size_t b = middle;
-            for (size_t out = from; out < to; out++) {
-                bool takes_b =
-                    a == middle || (b < to && is_before(builder, &source[b], &source[a]));
-                target[out] = takes_b ? source[b++] : source[a++];
-            }
+            merge_runs(builder, source, target, (const size_t[]){from, middle, to});
         }
         Key *swap = source;
         source = target;
@@ -413,20 +422,16 @@ static void make_person_table(Finish *finish)
     batch->sexes = sexes;
 }
 
-/* Looks at resources spread over all, to learn what comes most often. */
+/* Looks at the first persons, whose order has nothing to do with who they are, to learn what comes
+   most often. */
 static void sample(const Finish *finish, Share *share)
 {
     const RecordInput *inputs = finish->builder->inputs.items;
-    size_t count = finish->builder->inputs.count;
-    size_t step = count / SAMPLES_WANTED + 1;
-    size_t left = 1;
-    for (uint32_t i = 0; i < finish->person_count; i++) {
+    size_t left = SAMPLES_WANTED;
+    for (uint32_t i = 0; i < finish->person_count && left > 0; i++) {
         const Person *person = &finish->persons[i];
-        for (uint32_t k = 0; k < person->count; k++) {
+        for (uint32_t k = 0; k < person->count && left > 0; k++, left--) {
             const Key *key = &finish->keys[person->first + k];
-            if (--left > 0)
-                continue;
-            left = step;
             share_sample(share, inputs[key->input].tape, inputs[key->input].tape_size);
         }
     }
@@ -452,8 +457,10 @@ static void put_all(Finish *finish, Columns *columns, Share *share)
         for (uint32_t k = 0; k < person->count; k++) {
             const Key *key = &finish->keys[person->first + k];
             const RecordInput *input = &inputs[key->input];
-            if (k + 9 < person->count)
+            if (k + 9 < person->count) {
                 __builtin_prefetch(&inputs[key[9].input]);
+                __builtin_prefetch(&inputs[key[9].input].tape);
+            }
             if (k + 3 < person->count)
                 fetch_ahead(&inputs[key[3].input]);
             if (k + 1 < person->count && !key->is_refused)

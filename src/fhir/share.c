@@ -8,12 +8,24 @@ enum {
     SHARED_SIZE_MIN = 4, /* of a node that may become a reference of 2 bytes and more */
     CHILDREN_AT_ONCE = 32,
     SLOTS_FIRST = 1 << 12,
-    BYTES_A_SLOT = 32, /* of flat tape, where one in two to four slots is used in the end */
+    BYTES_A_SLOT = 128, /* of flat tape: a guess at how large the table will become */
     HUGE_PAGE = 1 << 21,
     NEAR2 = 1 << 13, /* what the short references reach */
     NEAR3 = 1 << 21,
-    HEAD_COUNT_MIN = 4
+    HEAD_COUNT_MIN = 4,
+    PLACES = 2 * FHIR_ELEMENT_COUNT,
+    TRIES_MIN = 16,   /* before a place is judged */
+    TRIES_A_HIT = 12, /* at which a place is worth to be looked up */
+    SAMPLE_SLOTS = 1 << 16
 };
+
+/* Where children stand: in an object of `type`, or (has_fields false) as items of type `type` of
+   the element that is this number in fhir_element_table. */
+typedef struct {
+    uint16_t type;
+    uint16_t element;
+    bool has_fields;
+} Place;
 
 typedef struct {
     const uint8_t *source; /* NULL: free */
@@ -25,6 +37,7 @@ typedef struct {
     const uint8_t *bytes;
     uint32_t size;
     uint32_t hash;
+    Place place;    /* of its own children, if it is a list */
     uint8_t number; /* of the element; 0 of an item */
     bool is_shareable;
 } Child;
@@ -46,9 +59,13 @@ struct Share {
     Slot *slots;
     size_t mask;
     size_t count;
+    /* Sampling. Values of an element, and items of it, are judged apart. */
     Slot *samples;
-    size_t sample_mask;
+    Place *sample_places;
     size_t sample_count;
+    uint16_t *tries; /* by place_number */
+    uint16_t *hits;
+    bool *is_hopeless; /* values here are hardly ever equal to another */
     Prepared prepared[2];
     unsigned turn; /* which of them is to be added next */
 };
@@ -75,10 +92,8 @@ static inline uint32_t hash_node(const uint8_t *bytes, size_t size)
     size_t i = 0;
     for (; i + 16 <= size; i += 16)
         state = mix(load8(bytes + i) ^ UINT64_C(0xA0761D6478BD642F), load8(bytes + i + 8) ^ state);
-    if (i + 8 <= size) {
+    if (i + 8 <= size)
         state = mix(load8(bytes + i) ^ UINT64_C(0xE7037ED1A0B428DB), state);
-        i += 8;
-    }
     uint64_t last = 0;
     if (size >= 8)
         last = load8(bytes + size - 8);
@@ -149,7 +164,8 @@ static inline bool is_shareable(uint8_t tag, size_t size)
 static inline size_t header_size(uint8_t tag)
 {
     static const uint8_t sizes[] = {1, 2, 3, 5, 2, 3, 5, 3, 4, 6};
-    return tag >= TAPE_OBJECT0 ? 1 : sizes[tag - TAPE_LIST1];
+    ASSERT(tag >= TAPE_LIST1);
+    return tag >= TAPE_OBJECT0 ? 1 : sizes[(tag - TAPE_LIST1) % COUNT_OF(sizes)];
 }
 
 static inline bool is_container(uint8_t tag)
@@ -157,27 +173,54 @@ static inline bool is_container(uint8_t tag)
     return tape_is_list(tag) || tape_is_object(tag);
 }
 
-/* The next child in from..end; moves *from behind it. */
-static inline void next_child(const TapeArea *area, const uint8_t **from, bool has_fields,
-                              Child *child)
+/* Of a value of an element, and of an item of it. */
+static inline size_t place_number(const Child *child)
+{
+    return 2 * (size_t)child->place.element + (child->number == 0);
+}
+
+/* The next child at *from, which is moved behind it. Its hash is left out where nobody will ask. */
+static inline void next_child(const Share *share, const TapeArea *area, const uint8_t **from,
+                              Place place, Child *child)
 {
     const uint8_t *at = *from;
     child->number = 0;
-    if (has_fields) {
+    child->place = place;
+    if (place.has_fields) {
+        const FhirTypeInfo *info = &fhir_type_table[place.type];
         child->number = *at;
-        if (*at != TAPE_FIELD_SYSTEM_CODE)
+        if (*at != TAPE_FIELD_SYSTEM_CODE) {
+            child->place.element = (uint16_t)(info->element_first + *at - 1U);
+            child->place.type = fhir_element_table[child->place.element].type;
             at++;
-        else
+        } else {
             at += 2; /* the code's node; see put_child */
+        }
     }
+    child->place.has_fields = false;
     size_t end = tape_skip(area, (size_t)(at - area->bytes));
     ASSERT(end != 0);
     child->bytes = at;
     child->size = (uint32_t)(end - (size_t)(at - area->bytes));
-    child->is_shareable = is_shareable(*at, child->size);
+    child->is_shareable =
+        is_shareable(*at, child->size) && !share->is_hopeless[place_number(child)];
     if (child->is_shareable)
         child->hash = hash_node(at, child->size);
     *from = area->bytes + end;
+}
+
+/* Where the children of a container (or of an EXTRA or REFERENCE) stand. */
+static inline Place inner_place(const uint8_t *bytes, Place place)
+{
+    uint8_t tag = *bytes;
+    if (!tape_is_object(tag))
+        return place;
+    if (tag >= TAPE_RESOURCE8 && tag <= TAPE_RESOURCE32)
+        place.type = bytes[1];
+    else if (fhir_type_is_primitive(place.type))
+        place.type = FHIR_TYPE_Element; /* beside a primitive value */
+    place.has_fields = true;
+    return place;
 }
 
 /* --- writing --- */
@@ -209,12 +252,12 @@ static inline uint8_t *put_reference(uint8_t *out, size_t at, size_t target)
 
 /* Reads children from *from on, and sends for their slots. */
 static size_t read_children(const Share *share, const TapeArea *area, const uint8_t **from,
-                            const uint8_t *end, bool has_fields, Child *children)
+                            const uint8_t *end, Place place, Child *children)
 {
     size_t count = 0;
     while (*from < end && count < CHILDREN_AT_ONCE) {
         Child *child = &children[count++];
-        next_child(area, from, has_fields, child);
+        next_child(share, area, from, place, child);
         if (child->is_shareable)
             __builtin_prefetch(&share->slots[child->hash & share->mask]);
     }
@@ -232,7 +275,7 @@ static void put_some(Share *share, const TapeArea *area, const Child *children, 
 }
 
 static void put_children(Share *share, const TapeArea *area, const uint8_t *from,
-                         const uint8_t *end, bool has_fields)
+                         const uint8_t *end, Place place)
 {
     Child children[CHILDREN_AT_ONCE];
     const Prepared *prepared = &share->prepared[share->turn];
@@ -241,13 +284,14 @@ static void put_children(Share *share, const TapeArea *area, const uint8_t *from
         put_some(share, area, prepared->children, prepared->count);
     }
     while (from < end) {
-        size_t count = read_children(share, area, &from, end, has_fields, children);
+        size_t count = read_children(share, area, &from, end, place, children);
         put_some(share, area, children, count);
     }
 }
 
 /* The header is as wide as the flat body asks for: the shared one is never longer. */
-static void put_container(Share *share, const TapeArea *area, const uint8_t *bytes, size_t size)
+static void put_container(Share *share, const TapeArea *area, const uint8_t *bytes, size_t size,
+                          Place place)
 {
     uint8_t tag = bytes[0];
     size_t header = header_size(tag);
@@ -257,7 +301,7 @@ static void put_container(Share *share, const TapeArea *area, const uint8_t *byt
     bool is_resource = tag >= TAPE_RESOURCE8 && tag <= TAPE_RESOURCE32;
     if (tag == TAPE_LIST1) {
         *share->out++ = tag;
-        put_children(share, area, bytes + 1, bytes + size, false);
+        put_children(share, area, bytes + 1, bytes + size, place);
         return;
     }
     size_t skip = 1u + is_resource;
@@ -265,7 +309,7 @@ static void put_container(Share *share, const TapeArea *area, const uint8_t *byt
     size_t width = is_small ? 0 : body <= UINT8_MAX ? 1 : body <= UINT16_MAX ? 2 : 4;
     start[1] = bytes[1]; /* the type of a resource */
     share->out = start + skip + width;
-    put_children(share, area, bytes + header, bytes + size, is_object);
+    put_children(share, area, bytes + header, bytes + size, inner_place(bytes, place));
     size_t length = (size_t)(share->out - start) - skip - width;
     if (is_small) {
         *start = (uint8_t)(TAPE_OBJECT0 + length);
@@ -291,12 +335,14 @@ static void put_concept(Share *share, const uint8_t *code)
     share->out += 5;
 }
 
-/* A node that cannot be a reference, part by part. */
-static void put_parts(Share *share, const TapeArea *area, const uint8_t *bytes, size_t size)
+/* A node that does not become a reference, part by part. */
+static void put_parts(Share *share, const TapeArea *area, const Child *child)
 {
+    const uint8_t *bytes = child->bytes;
+    size_t size = child->size;
     uint8_t tag = bytes[0];
     if (is_container(tag)) {
-        put_container(share, area, bytes, size);
+        put_container(share, area, bytes, size, child->place);
     } else if (tag == TAPE_CODE) {
         put_concept(share, bytes);
     } else if (tag == TAPE_SYSTEM) {
@@ -304,10 +350,10 @@ static void put_parts(Share *share, const TapeArea *area, const uint8_t *bytes, 
         put_concept(share, bytes + 1);
     } else if (tag == TAPE_EXTRA) {
         *share->out++ = tag;
-        put_children(share, area, bytes + 1, bytes + size, false);
+        put_children(share, area, bytes + 1, bytes + size, child->place);
     } else if (tag == TAPE_REFERENCE) {
         put_copy(share, bytes, 2);
-        put_children(share, area, bytes + 2, bytes + size, false);
+        put_children(share, area, bytes + 2, bytes + size, child->place);
     } else {
         put_copy(share, bytes, size);
     }
@@ -322,7 +368,7 @@ static void put_child(Share *share, const TapeArea *area, const Child *child)
         *share->out++ = child->number;
     }
     if (!child->is_shareable) {
-        put_parts(share, area, child->bytes, child->size);
+        put_parts(share, area, child);
         return;
     }
     Slot *slot = find_slot(share->slots, share->mask, child);
@@ -332,59 +378,65 @@ static void put_child(Share *share, const TapeArea *area, const Child *child)
         if ((size_t)(end - share->out) < child->size)
             share->out = end;
         else
-            put_parts(share, area, child->bytes, child->size);
+            put_parts(share, area, child);
         return;
     }
     *slot = (Slot){.source = child->bytes, .hash = child->hash, .offset = (uint32_t)at};
-    if (++share->count * 2 > share->mask)
+    if (++share->count * 3 > share->mask * 2)
         grow(share);
-    put_parts(share, area, child->bytes, child->size);
+    put_parts(share, area, child);
 }
 
 /* --- the head --- */
 
+static void count_up(uint16_t *counter)
+{
+    *counter = (uint16_t)(*counter + (*counter < UINT16_MAX));
+}
+
 static void sample_children(Share *share, const TapeArea *area, const uint8_t *from,
-                            const uint8_t *end, bool has_fields)
+                            const uint8_t *end, Place place)
 {
     while (from < end) {
         Child child;
-        next_child(area, &from, has_fields, &child);
+        next_child(share, area, &from, place, &child);
         uint8_t tag = *child.bytes;
         if (child.is_shareable) {
-            Slot *slot = find_slot(share->samples, share->sample_mask, &child);
+            Slot *slot = find_slot(share->samples, SAMPLE_SLOTS - 1, &child);
+            count_up(&share->tries[place_number(&child)]);
             if (slot->source != NULL) {
+                count_up(&share->hits[place_number(&child)]);
                 slot->offset++;
                 continue;
             }
-            if (share->sample_count * 2 <= share->sample_mask) {
+            if (share->sample_count < SAMPLE_SLOTS / 2) {
                 *slot = (Slot){.source = child.bytes, .hash = child.hash, .offset = 1};
+                share->sample_places[slot - share->samples] = child.place;
                 share->sample_count++;
             }
         }
-        if (is_container(tag))
-            sample_children(share, area, child.bytes + header_size(tag), child.bytes + child.size,
-                            tape_is_object(tag));
-        else if (tag == TAPE_REFERENCE || tag == TAPE_EXTRA)
-            sample_children(share, area, child.bytes + (tag == TAPE_EXTRA ? 1 : 2),
-                            child.bytes + child.size, false);
+        size_t header = is_container(tag)       ? header_size(tag)
+                        : tag == TAPE_EXTRA     ? 1
+                        : tag == TAPE_REFERENCE ? 2
+                                                : 0;
+        if (header > 0)
+            sample_children(share, area, child.bytes + header, child.bytes + child.size,
+                            inner_place(child.bytes, child.place));
     }
 }
 
 void share_sample(Share *share, const uint8_t *tape, size_t size)
 {
     TapeArea area = {.bytes = tape, .size = size};
-    if (share->samples == NULL) {
-        share->sample_mask = (1 << 16) - 1;
-        share->samples = calloc(share->sample_mask + 1, sizeof(Slot));
-        ASSERT(share->samples != NULL);
-    }
-    sample_children(share, &area, tape + header_size(*tape), tape + size, true);
+    sample_children(share, &area, tape + header_size(*tape), tape + size,
+                    inner_place(tape, (Place){0}));
 }
 
 typedef struct {
     const uint8_t *bytes;
     uint32_t size;
     uint32_t count;
+    Place place;
 } Hot;
 
 static uint32_t node_size(const uint8_t *bytes)
@@ -408,29 +460,35 @@ static int compare_hot(const void *a, const void *b)
     return x->count < y->count ? 1 : x->count > y->count ? -1 : 0;
 }
 
+static void judge_places(Share *share)
+{
+    for (size_t i = 0; i < PLACES; i++)
+        share->is_hopeless[i] =
+            share->tries[i] >= TRIES_MIN && share->hits[i] < share->tries[i] / TRIES_A_HIT;
+}
+
 void share_put_head(Share *share)
 {
-    if (share->samples == NULL)
-        return;
     Hot *hot = arena_alloc_array(share->scratch, share->sample_count + 1, sizeof(Hot));
     size_t count = 0;
-    for (size_t i = 0; i <= share->sample_mask; i++) {
+    for (size_t i = 0; i < SAMPLE_SLOTS; i++) {
         const Slot *slot = &share->samples[i];
         if (slot->source == NULL || slot->offset < HEAD_COUNT_MIN)
             continue;
-        hot[count++] =
-            (Hot){.bytes = slot->source, .size = node_size(slot->source), .count = slot->offset};
+        hot[count++] = (Hot){.bytes = slot->source,
+                             .size = node_size(slot->source),
+                             .count = slot->offset,
+                             .place = share->sample_places[i]};
     }
+    judge_places(share);
     qsort(hot, count, sizeof(Hot), compare_hot);
     for (size_t i = 0; i < count; i++) {
         size_t used = (size_t)(share->out - share->area);
         if (used + hot[i].size > SHARE_HEAD_BYTES)
             continue;
         TapeArea area = {.bytes = hot[i].bytes, .size = hot[i].size};
-        put_children(share, &area, hot[i].bytes, hot[i].bytes + hot[i].size, false);
+        put_children(share, &area, hot[i].bytes, hot[i].bytes + hot[i].size, hot[i].place);
     }
-    free(share->samples);
-    share->samples = NULL;
 }
 
 /* --- the facade --- */
@@ -443,6 +501,11 @@ Share *share_create(Arena *arena, Arena *scratch, size_t size_max, const Concept
     share->size_max = size_max;
     share->renumber = renumber;
     share->scratch = scratch;
+    share->samples = ARENA_ZARRAY(scratch, Slot, SAMPLE_SLOTS);
+    share->sample_places = ARENA_ARRAY(scratch, Place, SAMPLE_SLOTS);
+    share->tries = ARENA_ZARRAY(scratch, uint16_t, PLACES);
+    share->hits = ARENA_ZARRAY(scratch, uint16_t, PLACES);
+    share->is_hopeless = ARENA_ZARRAY(scratch, bool, PLACES);
     size_t slots = SLOTS_FIRST;
     while (slots < size_max / BYTES_A_SLOT)
         slots *= 2;
@@ -457,8 +520,8 @@ void share_prepare(Share *share, const uint8_t *tape, size_t size)
     TapeArea area = {.bytes = tape, .size = size};
     prepared->tape = tape;
     prepared->next = tape + header_size(*tape);
-    prepared->count =
-        read_children(share, &area, &prepared->next, tape + size, true, prepared->children);
+    prepared->count = read_children(share, &area, &prepared->next, tape + size,
+                                    inner_place(tape, (Place){0}), prepared->children);
 }
 
 size_t share_add(Share *share, const uint8_t *tape, size_t size)
@@ -466,7 +529,7 @@ size_t share_add(Share *share, const uint8_t *tape, size_t size)
     size_t at = (size_t)(share->out - share->area);
     TapeArea area = {.bytes = tape, .size = size};
     ASSERT(at + size <= share->size_max);
-    put_container(share, &area, tape, size);
+    put_container(share, &area, tape, size, (Place){0});
     share->turn = !share->turn;
     return at;
 }
