@@ -18,6 +18,7 @@ enum {
     FOLDER_DEPTH_MAX = 32,
     TAR_MAGIC_AT = 257,
     ARCHIVE_READ_BYTES = 256 << 10,
+    ARCHIVE_STEP_BYTES = 64 << 10,
     PIPE_BYTES = 1 << 20,
     CHUNK_SLACK = 4096,
 };
@@ -307,6 +308,8 @@ static ErrorCode read_text(Source *source, Chunk *chunk, char *bytes, size_t siz
         source->is_text_end = code == ERR_OK && *ret_size == 0;
         return code;
     }
+    /* What was read into this call's bytes is lost when it fails: so they are few. */
+    size = size < ARCHIVE_STEP_BYTES ? size : ARCHIVE_STEP_BYTES;
     la_ssize_t got = archive_read_data(source->archive, bytes, size);
     if (got < 0) {
         refuse_archive(source, chunk);

@@ -229,7 +229,7 @@ static bool toss(Fate *fate)
 static Str left_of_inode(const Inode *inode, Fate *fate)
 {
     Str bytes = strbuf_str(&inode->bytes);
-    if (!toss(fate))
+    if (!toss(fate) || str_eq(bytes, inode->safe))
         return inode->safe;
     if (fate->mode == POWER_LOSS_RANDOM && toss(fate) && bytes.len > 0)
         return str_slice(bytes, 0, test_random(&fate->random) % bytes.len);
@@ -250,7 +250,10 @@ static ErrorCode write_left(Disk *disk, Fate fate, Str target, Error *err)
             name->safe = name->now;
     }
     VEC_FOREACH (Name, name, &disk->names) {
-        bool is_there = name->safe != NOTHING && name->path.len > disk->root.len;
+        bool is_below = name->path.len > disk->root.len + 1 &&
+                        str_starts_with(name->path, disk->root) &&
+                        name->path.ptr[disk->root.len] == '/';
+        bool is_there = name->safe != NOTHING && is_below;
         for (Str up = folder_of(name->path); is_there && up.len > disk->root.len;
              up = folder_of(up))
             is_there = is_safe_folder(disk, up);

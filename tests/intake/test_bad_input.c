@@ -1,0 +1,361 @@
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/io.h"
+#include "base/json.h"
+#include "base/test.h"
+#include "population.h"
+
+#define PATIENT_A "{\"resourceType\":\"Patient\",\"id\":\"a\"}"
+#define PATIENT_B "{\"resourceType\":\"Patient\",\"id\":\"b\"}"
+
+typedef struct {
+    const char *row;
+    const char *text;
+    const char *rule; /* of the first finding; NULL: whatever the reader calls it */
+    uint32_t line;
+    const char *path;
+    uint64_t refused;
+    uint64_t persons;
+} BadInput;
+
+/* Loads and gives the findings; the refused file is <folder>/refused.ndjson. */
+static ErrorCode load_text(Arena *arena, Str folder, Str text, DiagList *diags,
+                           IntakeReport *ret_report, Error *err)
+{
+    diag_init(diags, arena);
+    IntakeOptions options = {.threads = 2,
+                             .refused_path = io_join(arena, folder, S("refused.ndjson"))};
+    return population_load(arena, folder, text, options, diags, ret_report, err);
+}
+
+/* Each case stands alone: what is good is loaded, what is not has a finding with line and path, and
+   its text is in the refused file. */
+TEST(what_is_wrong_is_refused_alone)
+{
+    static const BadInput rows[] = {
+        /* clang-format off */
+        {"invalid JSON", PATIENT_A "\n{\"resourceType\":\"Patient\" \"id\":\"b\"}\n" PATIENT_B "\n",
+         "json-syntax", 2, NULL, 1, 2},
+        {"wrong type", PATIENT_A "\n{\"resourceType\":\"Patient\",\"id\":\"c\",\"active\":\"yes\"}\n",
+         "fhir-wants-boolean", 2, "Patient.active", 1, 1},
+        {"unknown element", "{\"resourceType\":\"Patient\",\"id\":\"c\",\"colour\":\"red\"}\n" PATIENT_A,
+         "fhir-unknown-element", 1, "Patient.colour", 1, 1},
+        {"unknown resource type", PATIENT_A "\n{\"resourceType\":\"Patients\",\"id\":\"c\"}\n",
+         "fhir-resource-type", 2, NULL, 1, 1},
+        {"date that does not exist",
+         PATIENT_A "\n{\"resourceType\":\"Patient\",\"id\":\"c\",\"birthDate\":\"2021-02-29\"}\n",
+         "fhir-date", 2, "Patient.birthDate", 1, 1},
+        {"no patient", PATIENT_A "\n{\"resourceType\":\"Condition\",\"id\":\"c\"}\n",
+         "intake-no-patient", 2, "Condition", 1, 1},
+        {"a patient without id", PATIENT_A "\n{\"resourceType\":\"Patient\"}\n",
+         "intake-no-id", 2, "Patient", 1, 1},
+        {"a patient twice", PATIENT_A "\n" PATIENT_B "\n" PATIENT_A "\n",
+         "intake-twice", 3, "Patient.id", 1, 2},
+        {"a patient that is not there", PATIENT_A "\n{\"resourceType\":\"Condition\",\"id\":\"c\","
+         "\"subject\":{\"reference\":\"Patient/nobody\"}}\n",
+         "intake-unknown-patient", 2, "Condition", 1, 1},
+        {"last line cut short", PATIENT_A "\n{\"resourceType\":\"Pati",
+         NULL, 2, NULL, 1, 1},
+        {"wrong kind of bundle", PATIENT_A "\n{\"resourceType\":\"Bundle\",\"type\":\"searchset\","
+         "\"entry\":[{\"fullUrl\":\"urn:x\"}]}\n",
+         "fhir-bundle-kind", 2, NULL, 1, 1},
+        {"a key twice", PATIENT_A "\n{\"resourceType\":\"Patient\",\"id\":\"c\",\"gender\":\"male\","
+         "\"gender\":\"male\"}\n",
+         "fhir-duplicate-element", 2, "Patient.gender", 1, 1},
+        {"bad UTF-8", PATIENT_A "\n{\"resourceType\":\"Patient\",\"id\":\"c\",\"language\":\"\xff\xfe\"}\n"
+         PATIENT_B "\n",
+         "json-utf8", 2, NULL, 1, 2},
+        {"blank lines and white space", "\n\n  " PATIENT_A "\n\n \r\n" PATIENT_B "\n\n\n",
+         NULL, 0, NULL, 0, 2},
+        {"a byte order mark", "\xef\xbb\xbf" PATIENT_A "\n", NULL, 0, NULL, 0, 1},
+        {"an array", "[" PATIENT_A "]\n", "intake-not-fhir", 1, "", 1, 0},
+        {"nothing of FHIR", "name,born\nx,2000\n", "intake-not-fhir", 1, "", 1, 0},
+        {"junk between lines", PATIENT_A "\n\x01\x02\x03junk\n" PATIENT_B "\n",
+         NULL, 2, NULL, 1, 2},
+        /* clang-format on */
+    };
+    Str folder = test_temp_dir(arena);
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        DiagList diags;
+        IntakeReport report = {0};
+        Error err = {0};
+        CHECK_OK(load_text(arena, folder, str_from_c(rows[i].text), &diags, &report, &err), &err);
+        CHECK_ROW(rows[i].row, report.refused, rows[i].refused);
+        CHECK_ROW(rows[i].row, report.persons, rows[i].persons);
+        bool has_file = io_exists(io_join(arena, folder, S("refused.ndjson")));
+        CHECK_ROW(rows[i].row, has_file, rows[i].refused > 0);
+        if (rows[i].refused == 0 || !CHECK_ROW(rows[i].row, diags.kept.count > 0, true))
+            continue;
+        const Diag *first = &diags.kept.items[0];
+        if (first->severity == SEVERITY_WARNING && diags.kept.count > 1)
+            first++;
+        CHECK_ROW(rows[i].row, first->line, rows[i].line);
+        CHECK_ROW(rows[i].row, str_ends_with(first->file, S("input.ndjson")), true);
+        if (rows[i].rule != NULL)
+            CHECK_ROW_STR(rows[i].row, first->rule, str_from_c(rows[i].rule));
+        if (rows[i].path != NULL)
+            CHECK_ROW_STR(rows[i].row, first->path, str_from_c(rows[i].path));
+        CHECK_ROW(rows[i].row, report.refused_by_rule.count, 1);
+    }
+}
+
+TEST(nul_bytes_and_binary_junk_are_findings)
+{
+    Str folder = test_temp_dir(arena);
+    DiagList diags;
+    IntakeReport report = {0};
+    Error err = {0};
+    Str nul = S(PATIENT_A "\n{\"resourceType\":\"Patient\",\"id\":\"\0\"}\n" PATIENT_B "\n");
+    CHECK_OK(load_text(arena, folder, nul, &diags, &report, &err), &err);
+    CHECK_INT(report.persons, 2);
+    CHECK_INT(report.refused, 1);
+    CHECK(diags.kept.count > 0 && diags.kept.items[0].line == 2);
+
+    uint64_t state = 7;
+    char *junk = arena_alloc(arena, 100000);
+    for (size_t i = 0; i < 100000; i++)
+        junk[i] = (char)test_random(&state);
+    junk[0] = '{';
+    CHECK_OK(load_text(arena, folder, (Str){.ptr = junk, .len = 100000}, &diags, &report, &err),
+             &err);
+    CHECK_INT(report.persons, 0);
+    CHECK(report.refused > 0);
+    CHECK_OK(load_text(arena, folder, S(""), &diags, &report, &err), &err);
+    CHECK_INT(diags.kept.count, 1);
+    CHECK_STR(diags.kept.items[0].rule, S("intake-empty"));
+}
+
+TEST(deep_nesting_is_refused)
+{
+    StrBuf buf;
+    strbuf_init(&buf, arena, 0);
+    strbuf_add(&buf, S(PATIENT_A "\n{\"resourceType\":\"Patient\",\"id\":\"c\",\"extension\":"));
+    for (int i = 0; i < 100; i++)
+        strbuf_add(&buf, S("[{\"url\":\"u\",\"extension\":"));
+    strbuf_add(&buf, S("[]"));
+    for (int i = 0; i < 100; i++)
+        strbuf_add(&buf, S("}]"));
+    strbuf_add(&buf, S("}\n" PATIENT_B "\n"));
+    DiagList diags;
+    IntakeReport report = {0};
+    Error err = {0};
+    CHECK_OK(load_text(arena, test_temp_dir(arena), strbuf_str(&buf), &diags, &report, &err), &err);
+    CHECK_INT(report.persons, 2);
+    CHECK_INT(report.refused, 1);
+    CHECK_STR(diags.kept.items[0].rule, S("json-depth"));
+    CHECK_INT(diags.kept.items[0].line, 2);
+}
+
+TEST(a_damaged_archive_gives_what_came_before)
+{
+    Str folder = test_temp_dir(arena);
+    Error err = {0};
+    Str plain = io_join(arena, folder, S("a.ndjson"));
+    CHECK_OK(io_write_file(plain, population_ndjson(arena, 0, 3000), &err), &err);
+    Str command = str_format(arena, "gzip -k '%.*s'", STR_ARG(plain));
+    if (system(str_to_c(arena, command)) != 0) {
+        test_skip("no gzip");
+        return;
+    }
+    Str whole;
+    CHECK_OK(io_read_file(arena, io_join(arena, folder, S("a.ndjson.gz")), 0, &whole, &err), &err);
+    DiagList diags;
+    IntakeReport report = {0};
+    CHECK_OK(load_text(arena, folder, str_slice(whole, 0, whole.len / 2), &diags, &report, &err),
+             &err);
+    CHECK(report.persons > 100 && report.persons < 3000);
+    bool has_finding = false;
+    VEC_FOREACH (Diag, diag, &diags.kept)
+        has_finding |= str_eq(diag->rule, S("intake-damaged-archive"));
+    CHECK(has_finding);
+}
+
+/* ---- what is too long ---- */
+
+/* Writes a line of `size` bytes between two good ones, piece by piece. */
+static void write_long_line(Str path, size_t size)
+{
+    static char piece[1 << 20];
+    memset(piece, 'x', sizeof(piece));
+    Error err = {0};
+    IoFile file = IO_FILE_CLOSED;
+    CHECK_OK(io_create(path, &file, &err), &err);
+    Str head = S(PATIENT_A "\n{\"resourceType\":\"Patient\",\"id\":\"c\",\"language\":\"");
+    CHECK_OK(io_write(&file, head.ptr, head.len, &err), &err);
+    for (size_t i = 0; i < size / sizeof(piece); i++)
+        CHECK_OK(io_write(&file, piece, sizeof(piece), &err), &err);
+    Str tail = S("\"}\n" PATIENT_B "\n");
+    CHECK_OK(io_write(&file, tail.ptr, tail.len, &err), &err);
+    CHECK_OK(io_close(&file, &err), &err);
+}
+
+/* The load in a child, so that its peak of memory is its own; gives the peak in bytes. */
+static size_t peak_of_load(const IntakeOptions *options, uint64_t want_persons,
+                           uint64_t want_refused)
+{
+    pid_t child = fork();
+    ASSERT(child >= 0);
+    if (child == 0) {
+        Arena *arena = arena_create(0);
+        DiagList diags;
+        diag_init(&diags, arena);
+        IntakeReport report = {0};
+        Error err = {0};
+        ErrorCode code = intake_load(arena, options, &diags, &report, &err);
+        _exit(code == ERR_OK && report.persons == want_persons && report.refused == want_refused
+                  ? 0
+                  : 1);
+    }
+    struct rusage usage;
+    int status = 0;
+    CHECK(wait4(child, &status, 0, &usage) == child);
+    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    return (size_t)usage.ru_maxrss << 10;
+}
+
+TEST(a_line_of_200_megabytes_is_refused_in_bounded_memory)
+{
+    Str folder = test_temp_dir(arena);
+    Str path = io_join(arena, folder, S("long.ndjson"));
+    write_long_line(path, 200 << 20);
+    IntakeOptions options = {.sources = &path,
+                             .source_count = 1,
+                             .store_path = io_join(arena, folder, S("store")),
+                             .threads = 2,
+                             .memory_max = 256 << 20};
+    size_t peak = peak_of_load(&options, 2, 1);
+    CHECK(peak < 256 << 20);
+}
+
+TEST(a_resource_above_the_limit_is_refused)
+{
+    Str folder = test_temp_dir(arena);
+    Str path = io_join(arena, folder, S("long.ndjson"));
+    write_long_line(path, 3 << 20);
+    IntakeOptions options = {.sources = &path,
+                             .source_count = 1,
+                             .store_path = io_join(arena, folder, S("store")),
+                             .resource_bytes_max = 2 << 20};
+    (void)peak_of_load(&options, 2, 1);
+    options.resource_bytes_max = 0;
+    (void)peak_of_load(&options, 3, 0);
+}
+
+/* ---- what is refused can be mended ---- */
+
+TEST(the_refused_file_loads_once_mended)
+{
+    Str folder = test_temp_dir(arena);
+    DiagList diags;
+    IntakeReport report = {0};
+    Error err = {0};
+    Str text =
+        S(PATIENT_A "\n"
+                    "{\"resourceType\":\"Patient\",\"id\":\"c\",\"birthDate\":\"2021-02-29\"}"
+                    "\n{\"resourceType\":\"Patient\",\"id\":\"d}\n");
+    CHECK_OK(load_text(arena, folder, text, &diags, &report, &err), &err);
+    CHECK_INT(report.refused, 2);
+    Str refused;
+    Str path = io_join(arena, folder, S("refused.ndjson"));
+    CHECK_OK(io_read_file(arena, path, 0, &refused, &err), &err);
+    StrBuf mended;
+    strbuf_init(&mended, arena, 0);
+    Str line;
+    size_t lines = 0;
+    while (str_split_next(&refused, '\n', &line)) {
+        if (line.len == 0)
+            continue;
+        lines++;
+        JsonValue *envelope;
+        CHECK_OK(json_parse(arena, line, &envelope, &err), &err);
+        CHECK(json_find(envelope, S("rule")) != NULL);
+        CHECK(json_find(envelope, lines == 1 ? S("resource") : S("text")) != NULL);
+        /* Mended as by hand, in place. */
+        Str wrong = lines == 1 ? S("2021-02-29\"") : S("d}\"");
+        Str right = lines == 1 ? S("2021-02-28\"") : S("d\\\"}\"");
+        /* The finding's text may name the wrong value too: the resource's comes last. */
+        size_t at = SIZE_MAX;
+        for (size_t from = 0; from < line.len;) {
+            size_t next = str_find(str_slice(line, from, line.len), wrong);
+            if (next == SIZE_MAX)
+                break;
+            at = from + next;
+            from = at + 1;
+        }
+        if (!CHECK(at != SIZE_MAX))
+            return;
+        strbuf_add(&mended, str_slice(line, 0, at));
+        strbuf_add(&mended, right);
+        strbuf_add(&mended, str_slice(line, at + wrong.len, line.len));
+        strbuf_add_char(&mended, '\n');
+    }
+    CHECK_INT(lines, 2);
+    CHECK_OK(load_text(arena, folder, strbuf_str(&mended), &diags, &report, &err), &err);
+    CHECK_INT(report.refused, 0);
+    CHECK_INT(report.persons, 2);
+}
+
+TEST(findings_do_not_depend_on_threads)
+{
+    StrBuf buf;
+    strbuf_init(&buf, arena, 0);
+    for (size_t i = 0; i < 300; i++) {
+        strbuf_add(&buf, population_ndjson(arena, i * 50, 50));
+        strbuf_printf(&buf, "{\"resourceType\":\"Patient\",\"id\":\"x%zu\",\"wrong\":1}\n", i);
+        strbuf_printf(&buf, "{\"resourceType\":\"Patient\",\"id\":\"p%zu\"}\n", i);
+    }
+    Str folder = test_temp_dir(arena);
+    Str want = {0};
+    for (size_t threads = 1; threads <= 5; threads += 2) {
+        DiagList diags;
+        diag_init(&diags, arena);
+        IntakeReport report = {0};
+        Error err = {0};
+        Str refused_path = io_join(arena, folder, S("refused.ndjson"));
+        /* Little memory makes for many small chunks. */
+        IntakeOptions options = {
+            .threads = threads, .refused_path = refused_path, .memory_max = 16 << 20};
+        CHECK_OK(population_load(arena, folder, strbuf_str(&buf), options, &diags, &report, &err),
+                 &err);
+        CHECK_INT(report.refused, 600);
+        CHECK_INT(report.refused_by_rule.count, 2);
+        StrBuf found;
+        strbuf_init(&found, arena, 0);
+        VEC_FOREACH (Diag, diag, &diags.kept)
+            diag_format(diag, &found);
+        Str refused;
+        CHECK_OK(io_read_file(arena, refused_path, 0, &refused, &err), &err);
+        strbuf_add(&found, refused);
+        if (threads == 1)
+            want = strbuf_str(&found);
+        CHECK(str_eq(strbuf_str(&found), want));
+    }
+}
+
+/* ---- memory ---- */
+
+TEST(memory_stays_under_its_limit)
+{
+    Str folder = test_temp_dir(arena);
+    Str path = io_join(arena, folder, S("big.ndjson"));
+    Error err = {0};
+    IoFile file = IO_FILE_CLOSED;
+    CHECK_OK(io_create(path, &file, &err), &err);
+    for (size_t i = 0; i < 60; i++) {
+        Arena *scratch = arena_create(0);
+        Str text = population_ndjson(scratch, i * 2000, 2000);
+        CHECK_OK(io_write(&file, text.ptr, text.len, &err), &err);
+        arena_destroy(scratch);
+    }
+    CHECK_OK(io_close(&file, &err), &err);
+    IntakeOptions options = {.sources = &path,
+                             .source_count = 1,
+                             .store_path = io_join(arena, folder, S("store")),
+                             .threads = 2,
+                             .memory_max = 96 << 20};
+    size_t peak = peak_of_load(&options, 120000, 0);
+    CHECK(peak < 96 << 20);
+}
