@@ -1,5 +1,4 @@
 /* Facts = detail = lines = ledger: the files of a run read back and added up again. */
-#include "base/json.h"
 #include "settle/settle_int.h"
 
 /* --- one detail file --- */
@@ -17,66 +16,72 @@ static ErrorCode read_detail(Arena *arena, Str out, Str digest, Str *ret_text, E
     return ERR_OK;
 }
 
-/* Walks the rows of a detail file with the section that each stands in. */
+/* A row of a detail file, as views into it. What a detail file holds is what detail.c wrote (the
+   digest says so), so members stand in a known order and are found by their names; a quote
+   within a value is escaped and cannot look like one. */
 typedef struct {
-    Arena *arena; /* of one row */
-    ArenaMark mark;
+    Str person; /* as in JSON */
+    Str from;
+    Str to;
+    Str indicator;
+    int64_t cell;
+} DetailRow;
+
+/* Walks the rows with the section that each stands in. */
+typedef struct {
     Str rest;
-    Str clause; /* of the section; views into the text */
+    Str clause;
     Str practice;
-    Str row;
-    const JsonValue *value;
+    Str text; /* of the row */
+    DetailRow row;
 } DetailWalk;
 
-/* The text of a string member of a row, as a view into `text`: ids and clauses have no escapes. */
-static Str view_member(Str text, Str marker)
+/* The text between the marker and the end; *text goes on behind it. */
+static Str take_member(Str *text, Str marker, char end)
 {
-    size_t at = str_find(text, marker);
+    size_t at = str_find(*text, marker);
     if (at == SIZE_MAX)
         return S("");
-    Str from = str_slice(text, at + marker.len, SIZE_MAX);
-    return str_slice(from, 0, str_find_char(from, '"'));
+    Str from = str_slice(*text, at + marker.len, SIZE_MAX);
+    size_t len = str_find_char(from, end);
+    Str value = str_slice(from, 0, len);
+    *text = str_slice(from, value.len, SIZE_MAX);
+    return value;
+}
+
+static DetailRow read_row(Str text)
+{
+    DetailRow row = {.cell = -1};
+    row.person = take_member(&text, S("{\"person\":\""), '"');
+    row.from = take_member(&text, S(",\"from\":\""), '"');
+    row.to = take_member(&text, S(",\"to\":\""), '"');
+    (void)str_to_int64(take_member(&text, S(",\"cell\":"), ','), &row.cell);
+    row.indicator = take_member(&text, S(",\"indicator\":\""), '"');
+    return row;
 }
 
 static bool detail_next(DetailWalk *walk)
 {
-    Str row;
-    while (str_split_next(&walk->rest, '\n', &row)) {
-        if (str_starts_with(row, S("{\"contract\":"))) {
-            walk->clause = view_member(row, S("\"clause\":\""));
-            walk->practice = view_member(row, S("\"practice\":\""));
+    Str text;
+    while (str_split_next(&walk->rest, '\n', &text)) {
+        if (str_starts_with(text, S("{\"contract\":"))) {
+            walk->clause = take_member(&text, S(",\"clause\":\""), '"');
+            walk->practice = take_member(&text, S(",\"practice\":\""), '"');
             continue;
         }
-        if (row.len == 0)
+        if (text.len == 0)
             continue;
-        JsonValue *value;
-        arena_rewind(walk->arena, walk->mark);
-        walk->row = row;
-        /* The digest is right, so the row is as it was written. */
-        ErrorCode code = json_parse(walk->arena, row, &value, NULL);
-        ASSERT(code == ERR_OK);
-        walk->value = value;
+        walk->text = text;
+        walk->row = read_row(text);
         return true;
     }
     return false;
 }
 
-static int64_t row_int(const JsonValue *row, Str key)
+static bool row_is_in_line(const DetailRow *row, const SettleLine *line)
 {
-    const JsonValue *member = json_find(row, key);
-    int64_t value = -1;
-    if (member == NULL || !str_to_int64(member->text, &value))
-        return -1;
-    return value;
-}
-
-static bool row_is_in_line(const DetailWalk *walk, const SettleLine *line)
-{
-    return str_eq(walk->clause, line->clause->id) && str_eq(walk->practice, line->practice) &&
-           str_cmp(json_find_text(walk->value, S("from")), line->period) <= 0 &&
-           str_cmp(json_find_text(walk->value, S("to")), line->period) >= 0 &&
-           row_int(walk->value, S("cell")) == line->cell &&
-           str_eq(json_find_text(walk->value, S("indicator")), line->indicator);
+    return row->cell == line->cell && str_cmp(row->from, line->period) <= 0 &&
+           str_cmp(row->to, line->period) >= 0 && str_eq(row->indicator, line->indicator);
 }
 
 ErrorCode settle_line_facts(Arena *arena, Str out, const SettleLine *line, SettleFactVec *ret_facts,
@@ -86,19 +91,18 @@ ErrorCode settle_line_facts(Arena *arena, Str out, const SettleLine *line, Settl
     ErrorCode code = read_detail(arena, out, line->detail, &text, err);
     if (code != ERR_OK)
         return code;
-    Arena *scratch = arena_create(0);
-    DetailWalk walk = {.arena = scratch, .mark = arena_mark(scratch), .rest = text};
+    DetailWalk walk = {.rest = text};
     *ret_facts = (SettleFactVec){0};
     while (detail_next(&walk)) {
-        if (!row_is_in_line(&walk, line))
+        if (!str_eq(walk.clause, line->clause->id) || !str_eq(walk.practice, line->practice) ||
+            !row_is_in_line(&walk.row, line))
             continue;
-        SettleFact fact = {.person = str_copy(arena, json_find_text(walk.value, S("person"))),
-                           .first_period = str_copy(arena, json_find_text(walk.value, S("from"))),
-                           .last_period = str_copy(arena, json_find_text(walk.value, S("to"))),
-                           .json = walk.row};
-        VEC_PUSH(arena, ret_facts, fact);
+        VEC_PUSH(arena, ret_facts,
+                 (SettleFact){.person = walk.row.person,
+                              .first_period = walk.row.from,
+                              .last_period = walk.row.to,
+                              .json = walk.text});
     }
-    arena_destroy(scratch);
     return ERR_OK;
 }
 
@@ -110,6 +114,7 @@ typedef struct {
     DiagList *diags;
     Arena *arena;
     int64_t *persons; /* by line, from the detail files */
+    uint64_t strays;  /* rows of the detail files behind no line */
     Map by_bucket;    /* clause/practice -> number of its first line */
 } Checker;
 
@@ -132,18 +137,47 @@ static bool is_same_bucket(const SettleLine *a, const SettleLine *b)
     return a->clause == b->clause && str_eq(a->practice, b->practice);
 }
 
-/* Adds a row to every line that it is behind. */
-static void add_row(Checker *checker, const DetailWalk *walk)
+/* Adds a row to every line that it is behind: lines of a bucket follow one another. A row that is
+   behind no line in one of its periods is counted: somebody who is not paid for. */
+static void add_row(Checker *checker, const DetailRow *row, size_t first)
 {
     const SettleResult *result = checker->result;
-    uint64_t first;
-    if (!map_find(&checker->by_bucket, bucket_key(walk->arena, walk->clause, walk->practice),
-                  &first))
-        return;
-    for (size_t i = (size_t)first; i < result->line_count; i++) {
-        if (!is_same_bucket(&result->lines[i], &result->lines[first]))
+    uint32_t periods = 0;
+    uint32_t first_period = 0;
+    uint32_t last_period = 0;
+    for (size_t i = first; i < result->line_count; i++) {
+        const SettleLine *line = &result->lines[i];
+        if (!is_same_bucket(line, &result->lines[first]))
             break;
-        checker->persons[i] += row_is_in_line(walk, &result->lines[i]);
+        if (!row_is_in_line(row, line))
+            continue;
+        checker->persons[i]++;
+        first_period = str_eq(line->period, row->from) ? line->period_index : first_period;
+        last_period = str_eq(line->period, row->to) ? line->period_index : last_period;
+        periods++;
+    }
+    checker->strays += periods == 0 || periods != last_period - first_period + 1;
+}
+
+static void add_rows(Checker *checker, Str text)
+{
+    DetailWalk walk = {.rest = text};
+    Str practice = {0};
+    Str clause = {0};
+    uint64_t first = SIZE_MAX;
+    while (detail_next(&walk)) {
+        /* A new section: the views are into its header. */
+        if (walk.practice.ptr != practice.ptr || walk.clause.ptr != clause.ptr) {
+            practice = walk.practice;
+            clause = walk.clause;
+            if (!map_find(&checker->by_bucket, bucket_key(checker->arena, clause, practice),
+                          &first))
+                first = SIZE_MAX;
+        }
+        if (first == SIZE_MAX)
+            checker->strays++;
+        else
+            add_row(checker, &walk.row, (size_t)first);
     }
 }
 
@@ -162,13 +196,10 @@ static ErrorCode check_details(Checker *checker, Error *err)
     }
     for (size_t i = 0; i < files.count; i++) {
         Arena *scratch = arena_create(0);
-        Arena *rows = arena_create(0);
         Str text;
         ErrorCode code = read_detail(scratch, checker->out, files.entries[i].key, &text, err);
-        DetailWalk walk = {.arena = rows, .mark = arena_mark(rows), .rest = text};
-        while (code == ERR_OK && detail_next(&walk))
-            add_row(checker, &walk);
-        arena_destroy(rows);
+        if (code == ERR_OK)
+            add_rows(checker, text);
         arena_destroy(scratch);
         if (code != ERR_OK)
             return code;
@@ -203,10 +234,12 @@ static void check_lines(const Checker *checker)
             complain(checker, &result->lines[group->first_line],
                      S("the group's amount is not the sum of its lines"));
     }
+    Diag diag = {.severity = SEVERITY_ERROR, .rule = S("settle-sums")};
     if (total != result->total_minor)
-        diag_add(checker->diags, &(Diag){.severity = SEVERITY_ERROR,
-                                         .rule = S("settle-sums"),
-                                         .text = S("the total is not the sum of the lines")});
+        diag_addf(checker->diags, diag, "the total is not the sum of the lines");
+    if (checker->strays > 0)
+        diag_addf(checker->diags, diag, "%llu rows of detail files are behind no line",
+                  (unsigned long long)checker->strays);
 }
 
 static ErrorCode check_ledger(const Checker *checker, Ledger *ledger, Error *err)

@@ -87,12 +87,13 @@ static bool is_same_span(const Fact *a, const Fact *b)
 static void add_fact(PersonCount *person, const Fact *fact)
 {
     PartFacts *part = person->part;
-    Fact *last = part->facts.count == 0 ? NULL : &part->facts.items[part->facts.count - 1];
-    if (last != NULL && is_same_span(last, fact))
-        last->last_period = fact->last_period;
-    else
-        VEC_PUSH(part->arena, &part->facts, *fact);
+    size_t count = part->facts.count;
     person->is_paid = true;
+    if (count > 0 && is_same_span(&part->facts.items[count - 1], fact)) {
+        part->facts.items[count - 1].last_period = fact->last_period;
+        return;
+    }
+    VEC_PUSH(part->arena, &part->facts, *fact);
 }
 
 /* Whether the clause counts the person in the period; a reason is kept where it cannot be told. */

@@ -302,10 +302,10 @@ static void make_counts(Arena *arena, const SettlePlan *plan, Buckets *buckets)
 }
 
 ErrorCode settle_write_details(Arena *arena, const SettlePlan *plan, const Facts *facts,
-                               Buckets *buckets, Str folder, const SettleOptions *options,
-                               Error *err)
+                               Buckets *buckets, const SettleOptions *options, Error *err)
 {
     size_t threads = options->threads == 0 ? 1 : options->threads;
+    Str folder = settle_details_folder(arena, options->out);
     FileSpan *spans = ARENA_ZARRAY(arena, FileSpan, buckets->bucket_count + 1);
     size_t files = make_spans(buckets, spans);
     DetailWriter writer = {.plan = plan,

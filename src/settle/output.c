@@ -163,9 +163,10 @@ static void add_amount(JsonWriter *json, Arena *arena, const SettleResult *resul
     json_raw(json, money_format(arena, minor, result->contract->currency, false));
 }
 
-ErrorCode settle_write_summary(Arena *arena, const SettleResult *result, Str run, Str folder,
-                               Error *err)
+ErrorCode settle_write_summary(Arena *arena, const SettleResult *result,
+                               const SettleOptions *options, Str run, Error *err)
 {
+    Str folder = settle_folder(arena, options->out);
     StrBuf out;
     JsonWriter json;
     const SettlePosting *posting = &result->posting;
@@ -176,6 +177,9 @@ ErrorCode settle_write_summary(Arena *arena, const SettleResult *result, Str run
     json_member_int(&json, S("version"), result->contract->version);
     json_member_str(&json, S("currency"), str_from_c(result->contract->currency.code));
     json_member_str(&json, S("run"), run);
+    if (options->recorded_at.len > 0)
+        json_member_str(&json, S("recordedAt"), options->recorded_at);
+    json_member_bool(&json, S("dryRun"), options->is_dry_run);
     json_member_int(&json, S("lines"), (int64_t)result->line_count);
     add_amount(&json, arena, result, S("total"), result->total_minor);
     json_member_int(&json, S("persons"), (int64_t)result->persons);

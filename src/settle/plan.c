@@ -51,8 +51,9 @@ static int compare_days(const void *a, const void *b)
 static void number_days(SettlePlan *plan, DayVec *days)
 {
     size_t count = 0;
-    if (days->count > 0)
-        qsort(days->items, days->count, sizeof(int32_t), compare_days);
+    if (days->items == NULL) /* no period at all, so none needs a day */
+        return;
+    qsort(days->items, days->count, sizeof(int32_t), compare_days);
     for (size_t i = 0; i < days->count; i++)
         if (count == 0 || days->items[count - 1] != days->items[i])
             days->items[count++] = days->items[i];

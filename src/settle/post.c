@@ -271,8 +271,8 @@ static ErrorCode post_withdrawn(Poster *poster, Error *err)
     return ERR_OK;
 }
 
-ErrorCode settle_post(Arena *arena, const SettleResult *result, Ledger *ledger,
-                      const SettleOptions *options, Str run, SettlePosting *ret_posting, Error *err)
+ErrorCode settle_post(Arena *arena, SettleResult *result, Ledger *ledger,
+                      const SettleOptions *options, Str run, Error *err)
 {
     Poster poster = {
         .arena = arena, .result = result, .ledger = ledger, .options = options, .run = run};
@@ -296,6 +296,6 @@ ErrorCode settle_post(Arena *arena, const SettleResult *result, Ledger *ledger,
     }
     code = ledger_commit(ledger, err);
     if (code == ERR_OK)
-        *ret_posting = poster.posting;
+        result->posting = poster.posting;
     return code;
 }

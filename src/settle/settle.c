@@ -42,8 +42,7 @@ static ErrorCode work_out(Arena *arena, const SettlePlan *plan, const SettleOpti
     if (code == ERR_OK)
         code = settle_buckets(arena, plan, &facts, &buckets, err);
     if (code == ERR_OK)
-        code = settle_write_details(arena, plan, &facts, &buckets,
-                                    settle_details_folder(arena, options->out), options, err);
+        code = settle_write_details(arena, plan, &facts, &buckets, options, err);
     if (code == ERR_OK)
         code = settle_make_lines(arena, plan, &buckets, result, err);
     if (code == ERR_OK)
@@ -64,9 +63,9 @@ static ErrorCode run_locked(Arena *arena, const SettleInput *input, const Settle
     if (code == ERR_OK)
         code = settle_write_lines(arena, result, folder, &run, err);
     if (code == ERR_OK && !options->is_dry_run)
-        code = settle_post(arena, result, input->ledger, options, run, &result->posting, err);
+        code = settle_post(arena, result, input->ledger, options, run, err);
     if (code == ERR_OK)
-        code = settle_write_summary(arena, result, run, folder, err);
+        code = settle_write_summary(arena, result, options, run, err);
     return code;
 }
 

@@ -46,7 +46,7 @@ typedef struct {
     int32_t
         posting_day; /* accounting date of entries; DAY_NONE: the last day of what each pays for */
     int32_t through_day; /* periods that end later are left out; DAY_NONE: the whole contract */
-    Str recorded_at;     /* the time of posting, as text, from the caller's clock */
+    Str recorded_at;     /* the time of the run for summary.json, from the caller's clock */
     bool is_dry_run;     /* writes the files, posts nothing */
     size_t threads;
     Progress *progress; /* may be NULL */

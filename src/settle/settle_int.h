@@ -141,10 +141,9 @@ MUST_USE ErrorCode settle_buckets(Arena *arena, const SettlePlan *plan, const Fa
                                   Buckets *ret_buckets, Error *err);
 
 /* --- detail.c --- */
-/* Writes the detail files below `folder` and fills each bucket's counts and digests. */
+/* Writes the detail files and fills each bucket's counts and digests. */
 MUST_USE ErrorCode settle_write_details(Arena *arena, const SettlePlan *plan, const Facts *facts,
-                                        Buckets *buckets, Str folder, const SettleOptions *options,
-                                        Error *err);
+                                        Buckets *buckets, const SettleOptions *options, Error *err);
 void settle_add_day(StrBuf *out, int32_t day);
 
 /* --- lines.c --- */
@@ -160,8 +159,8 @@ MUST_USE ErrorCode settle_write_lines(Arena *arena, const SettleResult *result, 
                                       Str *ret_digest, Error *err);
 MUST_USE ErrorCode settle_write_unpaid(const SettlePlan *plan, const Facts *facts, Str folder,
                                        Error *err);
-MUST_USE ErrorCode settle_write_summary(Arena *arena, const SettleResult *result, Str run,
-                                        Str folder, Error *err);
+MUST_USE ErrorCode settle_write_summary(Arena *arena, const SettleResult *result,
+                                        const SettleOptions *options, Str run, Error *err);
 
 /* A file written piece by piece under a temporary name, then durably put in place. */
 typedef struct {
@@ -181,9 +180,9 @@ MUST_USE ErrorCode settle_out_close(SettleOut *out, Str name, Error *err);
 void settle_out_done(SettleOut *out);
 
 /* --- post.c --- */
-MUST_USE ErrorCode settle_post(Arena *arena, const SettleResult *result, Ledger *ledger,
-                               const SettleOptions *options, Str run, SettlePosting *ret_posting,
-                               Error *err);
+/* Posts and fills result->posting. `run` names the run in the entries' source. */
+MUST_USE ErrorCode settle_post(Arena *arena, SettleResult *result, Ledger *ledger,
+                               const SettleOptions *options, Str run, Error *err);
 
 /* What the ledger holds for a practice, clause and period. */
 typedef struct {

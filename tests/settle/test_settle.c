@@ -38,7 +38,7 @@ static Str all_bytes(Arena *arena, Str out)
 
 /* ---- amounts ---- */
 
-static int64_t naive_amount(const World *world, int practice, int month, int64_t cents[2])
+static int64_t naive_amount(const World *world, int practice, int month, const int64_t cents[2])
 {
     int64_t total = 0;
     int32_t day = day_from_date(2020, month, 1);
