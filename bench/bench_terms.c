@@ -63,7 +63,7 @@ static void bench_hits(const char *figure, size_t distinct)
     ConceptName *names = make_names(arena, distinct, texts);
     ConceptBuilder *builder = concept_builder_create();
     ConceptInterner *interner = concept_interner_create(builder);
-    double times[RUNS];
+    double times[RUNS] = {0};
     uint64_t sum = 0;
     for (int run = -1; run < RUNS; run++) {
         double start = now_ns();
@@ -130,8 +130,8 @@ static void bench_set(void)
     ConceptId *ids = ARENA_ARRAY(arena, ConceptId, LOOKUPS);
     for (size_t i = 0; i < LOOKUPS; i++)
         ids[i] = 1 + (ConceptId)(random_next(&state) % CODES);
-    double times[RUNS];
-    double find_times[RUNS];
+    double times[RUNS] = {0};
+    double find_times[RUNS] = {0};
     uint32_t hits = 0;
     for (int run = 0; run < RUNS; run++) {
         double start = now_ns();

@@ -276,12 +276,18 @@ static inline uint32_t load_4(const char *at)
 /* As memcmp() == 0; in place, for texts of some 10 bytes, where a call costs more than the work. */
 static inline bool bytes_equal(const char *a, const char *b, size_t size)
 {
-    if (LIKELY(size >= 8)) {
+    if (size >= 16) {
+        size_t last = size - 16;
+        uint64_t differ = (load_8(a) ^ load_8(b)) | (load_8(a + 8) ^ load_8(b + 8)) |
+                          (load_8(a + last) ^ load_8(b + last)) |
+                          (load_8(a + last + 8) ^ load_8(b + last + 8));
+        if (differ != 0 || last <= 16)
+            return differ == 0;
+        return memcmp(a + 16, b + 16, last - 16) == 0;
+    }
+    if (size >= 8) {
         size_t last = size - 8;
-        uint64_t differ = load_8(a + last) ^ load_8(b + last);
-        for (size_t i = 0; i < last; i += 8)
-            differ |= load_8(a + i) ^ load_8(b + i);
-        return differ == 0;
+        return ((load_8(a) ^ load_8(b)) | (load_8(a + last) ^ load_8(b + last))) == 0;
     }
     if (size >= 4) {
         size_t last = size - 4;

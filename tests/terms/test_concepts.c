@@ -195,6 +195,31 @@ TEST(order_is_by_bytes_and_groups_follow)
     concept_builder_destroy(builder);
 }
 
+/* Of codes, and of systems, of every length: a difference in any one byte counts. */
+TEST(every_byte_of_a_name_counts)
+{
+    enum { LENGTH_MAX = 90 };
+    ConceptBuilder *builder = concept_builder_create();
+    ConceptInterner *in = concept_interner_create(builder);
+    char text[LENGTH_MAX];
+    memset(text, 'x', sizeof(text));
+    for (size_t len = 1; len <= LENGTH_MAX; len++) {
+        Str whole = {.ptr = text, .len = len};
+        ConceptId as_code = concept_intern(in, S("s"), whole);
+        ConceptId as_system = concept_intern(in, whole, S("c"));
+        for (size_t at = 0; at < len; at++) {
+            text[at] = 'y';
+            CHECK(concept_intern(in, S("s"), whole) != as_code);
+            CHECK(concept_intern(in, whole, S("c")) != as_system);
+            text[at] = 'x';
+        }
+        CHECK_INT(concept_intern(in, S("s"), whole), as_code);
+        CHECK_INT(concept_intern(in, whole, S("c")), as_system);
+    }
+    concept_interner_destroy(in);
+    concept_builder_destroy(builder);
+}
+
 TEST(shorter_group_comes_before_one_that_it_begins)
 {
     ConceptBuilder *builder = concept_builder_create();
