@@ -330,9 +330,11 @@ static ErrorCode write_entry(Ledger *ledger, LedgerEntry *entry, bool *ret_is_ne
         /* A new source must not come with an entry that does not. */
         EntryId known;
         ErrorCode code = find_key(ledger, entry->key, &known, err);
-        *ret_is_new = known == 0;
-        if (code != ERR_OK || known != 0)
+        if (code != ERR_OK)
             return code;
+        *ret_is_new = known == 0;
+        if (known != 0)
+            return ERR_OK;
         code = intern_source(ledger, &entry->source, &source, err);
         if (code != ERR_OK)
             return code;

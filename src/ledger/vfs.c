@@ -230,7 +230,8 @@ static sqlite3_vfs shim_vfs = {
 /* SQLite keeps its layers in one list for the process. */
 static void register_once(void)
 {
-    /* Counting memory takes a lock an allocation; too late, and harmless, if SQLite runs already. */
+    /* Counting memory takes a lock an allocation; too late, and harmless, if SQLite runs already.
+     */
     (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
     sqlite3_vfs *real = sqlite3_vfs_find(NULL);
     ASSERT(real != NULL);

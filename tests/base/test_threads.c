@@ -137,7 +137,7 @@ static bool progress_item(void *context, size_t worker, size_t item)
 
 TEST(progress_is_told_now_and_then_and_at_the_end)
 {
-    static const uint64_t totals[] = {3 * ITEMS, 0};
+    static const uint64_t totals[] = {(uint64_t)3 * ITEMS, 0};
     for (size_t i = 0; i < COUNT_OF(totals); i++) {
         Shown shown = {0};
         Progress *progress = progress_create(arena, show, &shown);

@@ -186,10 +186,10 @@ static Str base_name(Arena *arena, const char *path)
     return str_copy(arena, last);
 }
 
-static int record_hook(void *context, const IoEvent *event, size_t *size)
+/* NOLINTNEXTLINE(readability-non-const-parameter): an IoHook */
+static int record_hook(void *context, const IoEvent *event, UNUSED size_t *size)
 {
     Recorder *recorder = context;
-    (void)size;
     Recorded copy = {.op = event->op,
                      .name = base_name(recorder->arena, event->path),
                      .size = event->size,

@@ -158,7 +158,7 @@ TEST(entries_are_found_by_their_source)
     Ledger *ledger = helper_open(S(":memory:"));
     helper_add_accounts(ledger, arena, 3);
     REQUIRE_OK(ledger_open_period(ledger, 202001, &err), &err);
-    char key[8];
+    char key[16];
     for (int i = 0; i < 9; i++) {
         snprintf(key, sizeof(key), "k%d", i);
         post(ledger, key, 202001, 1, 2, 1 + i);
@@ -262,7 +262,7 @@ TEST(verify_names_the_first_damaged_entry)
         REQUIRE_OK(ledger_open_period(ledger, 202001, &err), &err);
         REQUIRE_OK(ledger_open_period(ledger, 202002, &err), &err);
         for (int k = 0; k < 6; k++) {
-            char key[8];
+            char key[16];
             snprintf(key, sizeof(key), "k%d", k);
             post(ledger, key, 202001, 1, (AccountId)(2 + k % 2), 10 + k);
         }
@@ -287,7 +287,7 @@ TEST(damaged_bytes_are_found_or_harmless)
     helper_add_accounts(ledger, arena, 3);
     REQUIRE_OK(ledger_open_period(ledger, 202001, &err), &err);
     for (int k = 0; k < 60; k++) {
-        char key[8];
+        char key[16];
         snprintf(key, sizeof(key), "k%d", k);
         post(ledger, key, 202001, 1, (AccountId)(2 + k % 2), 10 + k);
     }
