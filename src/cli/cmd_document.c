@@ -22,7 +22,7 @@ ExitCode cmd_contract_check(Cli *cli)
     diag_init(&diags, cli->arena);
     ContractKnown known = {0};
     if (cli_has(cli, OPTION_PROGRAMME)) {
-        Programme *programme;
+        Programme *programme = NULL;
         /* Its own findings are not asked for, but a programme with errors has no known indicators.
          */
         if (programme_read(cli->arena, cli_text(cli, OPTION_PROGRAMME), &diags, &programme,
@@ -35,7 +35,7 @@ ExitCode cmd_contract_check(Cli *cli)
         known = (ContractKnown){
             .indicators = ids, .indicator_count = spec->indicator_count, .has_indicators = true};
     }
-    const Contract *contract;
+    const Contract *contract = NULL;
     ErrorCode code = read_contract(cli, &known, &diags, &contract);
     if (code != ERR_OK && code != ERR_DOCUMENT)
         return cli_fail(cli);
@@ -46,8 +46,8 @@ ExitCode cmd_contract_explain(Cli *cli)
 {
     DiagList diags;
     diag_init(&diags, cli->arena);
-    const Contract *contract;
-    if (read_contract(cli, NULL, &diags, &contract) != ERR_OK) {
+    const Contract *contract = NULL;
+    if (read_contract(cli, NULL, &diags, &contract) != ERR_OK || contract == NULL) {
         cli_show_findings(cli, &diags);
         return cli_fail(cli);
     }
@@ -81,8 +81,8 @@ ExitCode cmd_cql_check(Cli *cli)
 {
     DiagList diags;
     diag_init(&diags, cli->arena);
-    CqlLibraries *libraries;
-    ValueSets *sets;
+    CqlLibraries *libraries = NULL;
+    ValueSets *sets = NULL;
     if (!io_exists(cli->arguments.items[0])) {
         (void)error_set(&cli->err, ERR_NOT_FOUND, "%.*s: there is no such file or folder",
                         STR_ARG(cli->arguments.items[0]));
@@ -98,7 +98,7 @@ ExitCode cmd_cql_check(Cli *cli)
         .value_sets = sets,
         .now = {
             .year = 2000, .month = 1, .day = 1, .offset_minutes = 0, .precision = PRECISION_DAY}};
-    CqlPlan *plan;
+    CqlPlan *plan = NULL;
     ErrorCode code = cql_plan_create(cli->arena, libraries, &options, &diags, &plan, &cli->err);
     if (code != ERR_OK && code != ERR_DOCUMENT)
         return cli_fail(cli);

@@ -177,21 +177,21 @@ static ExitCode run_stages(Cli *cli, ProgrammeOptions *options)
         return cli_fail(cli);
     DiagList documents;
     diag_init(&documents, cli->arena);
-    Programme *programme;
+    Programme *programme = NULL;
     ErrorCode code =
         programme_read(cli->arena, cli->arguments.items[0], &documents, &programme, &cli->err);
     cli_show_findings(cli, &documents);
     if (code != ERR_OK)
         return cli_fail(cli);
-    DiagList diags;
-    diag_init(&diags, cli->arena);
-    options->diags = &diags;
+    DiagList *diags = ARENA_NEW(cli->arena, DiagList);
+    diag_init(diags, cli->arena);
+    options->diags = diags;
     options->progress = cli_progress(cli);
     options->on_skip = say_skipped;
     options->context = cli;
     ProgrammeResult result;
     code = programme_run(cli->arena, programme, options, &result, &cli->err);
-    cli_show_findings(cli, &diags);
+    cli_show_findings(cli, diags);
     if (code != ERR_OK)
         return cli_fail(cli);
     return finish(cli, options, &result);

@@ -19,9 +19,9 @@ static void info_json(Cli *cli, const StoreInfo *info)
     json_member_str(&json, S("source"), info->source);
     json_key(&json, S("by_type"));
     json_object_begin(&json);
-    for (uint16_t type = 0; type < FHIR_RESOURCE_TYPE_LIMIT; type++)
+    for (size_t type = 0; type < FHIR_RESOURCE_TYPE_LIMIT; type++)
         if (info->by_type[type] > 0)
-            json_member_int(&json, fhir_type_name(type), (int64_t)info->by_type[type]);
+            json_member_int(&json, fhir_type_name((uint16_t)type), (int64_t)info->by_type[type]);
     json_object_end(&json);
     json_object_end(&json);
     strbuf_add_char(&cli->out, '\n');
@@ -38,9 +38,9 @@ static void info_text(Cli *cli, const StoreInfo *info)
     info_row(cli, S("persons"), info->persons);
     info_row(cli, S("resources"), info->resources);
     info_row(cli, S("of no person"), info->shared_resources);
-    for (uint16_t type = 0; type < FHIR_RESOURCE_TYPE_LIMIT; type++)
+    for (size_t type = 0; type < FHIR_RESOURCE_TYPE_LIMIT; type++)
         if (info->by_type[type] > 0)
-            info_row(cli, str_format(cli->arena, "  %.*s", STR_ARG(fhir_type_name(type))),
+            info_row(cli, str_format(cli->arena, "  %.*s", STR_ARG(fhir_type_name((uint16_t)type))),
                      info->by_type[type]);
     info_row(cli, S("partitions"), info->partitions);
     info_row(cli, S("version"), info->generation);
@@ -79,12 +79,13 @@ ExitCode cmd_store_person(Cli *cli)
     if (store_open(cli->arena, cli->arguments.items[0], &store, &cli->err) != ERR_OK ||
         store_find_person(store, cli->arguments.items[1], &record, &cli->err) != ERR_OK)
         return cli_fail(cli);
-    for (uint16_t type = 0; type < FHIR_RESOURCE_TYPE_LIMIT; type++) {
-        RecordSlice slice = record_slice(record, type);
+    for (size_t type = 0; type < FHIR_RESOURCE_TYPE_LIMIT; type++) {
+        RecordSlice slice = record_slice(record, (uint16_t)type);
         for (uint32_t entry = 0; entry < slice.count; entry++) {
-            if (!fhir_write_json(record_resource(record, slice, type, entry), &cli->out)) {
+            if (!fhir_write_json(record_resource(record, slice, (uint16_t)type, entry),
+                                 &cli->out)) {
                 (void)error_set(&cli->err, ERR_DAMAGED, "%.*s %u of the person is damaged",
-                                STR_ARG(fhir_type_name(type)), entry + 1);
+                                STR_ARG(fhir_type_name((uint16_t)type)), entry + 1);
                 return cli_fail(cli);
             }
             strbuf_add_char(&cli->out, '\n');

@@ -53,7 +53,8 @@ static bool next_paragraph(Str *rest, Str *ret_paragraph)
         return false;
     size_t at = str_find(*rest, S("\n\n"));
     *ret_paragraph = str_slice(*rest, 0, at);
-    *rest = at == SIZE_MAX ? (Str){0} : str_slice(*rest, at + 2, SIZE_MAX);
+    size_t next = at == SIZE_MAX ? rest->len : at + 2;
+    *rest = str_slice(*rest, next, SIZE_MAX);
     return true;
 }
 
@@ -223,53 +224,61 @@ static void man_overview(StrBuf *out)
     strbuf_add(out, S(".BR braid\\-programme (5)\n"));
 }
 
+static void add_man_description(const CommandSpec *command, bool has_title, StrBuf *out)
+{
+    if (has_title) {
+        strbuf_add(out, S(".SS braid "));
+        add_troff(out, command->name);
+        strbuf_add_char(out, '\n');
+    }
+    Str rest = command->description;
+    Str paragraph;
+    for (bool is_first = true; next_paragraph(&rest, &paragraph); is_first = false) {
+        if (!is_first)
+            strbuf_add(out, S(".PP\n"));
+        add_troff_paragraph(out, paragraph);
+    }
+}
+
+/* What a family of commands is about, for the title of its page. */
+static Str family_says(const CommandSpec *first, size_t members)
+{
+    Str word = family_of(first);
+    if (members == 1)
+        return first->says;
+    if (str_eq(word, S("store")))
+        return S("look into a store and check it");
+    return S("check and explain contracts");
+}
+
 void help_man(Str word, StrBuf *out)
 {
     if (str_is_empty(word)) {
         man_overview(out);
         return;
     }
-    const CommandSpec *first = NULL;
-    size_t members = 0;
+    const CommandSpec *members[8];
+    size_t count = 0;
     uint64_t options = 0;
     for (size_t i = 0; i < cli_command_count; i++)
         if (is_in_family(&cli_commands[i], word)) {
-            first = members++ == 0 ? &cli_commands[i] : first;
+            ASSERT(count < COUNT_OF(members));
+            members[count++] = &cli_commands[i];
             options |= cli_commands[i].options;
         }
-    ASSERT(first != NULL);
-    add_title(out, word,
-              members == 1               ? first->says
-              : str_eq(word, S("store")) ? S("look into a store and check it")
-              : str_eq(word, S("cql"))   ? S("work on CQL libraries")
-                                         : S("check and explain contracts"));
+    ASSERT(count > 0);
+    add_title(out, word, family_says(members[0], count));
     strbuf_add(out, S(".SH SYNOPSIS\n"));
-    for (size_t i = 0; i < cli_command_count; i++)
-        if (is_in_family(&cli_commands[i], word))
-            add_man_synopsis(&cli_commands[i], out);
+    for (size_t i = 0; i < count; i++)
+        add_man_synopsis(members[i], out);
     strbuf_add(out, S(".SH DESCRIPTION\n"));
-    for (size_t i = 0; i < cli_command_count; i++) {
-        if (!is_in_family(&cli_commands[i], word))
-            continue;
-        if (members > 1) {
-            strbuf_add(out, S(".SS braid "));
-            add_troff(out, cli_commands[i].name);
-            strbuf_add_char(out, '\n');
-        }
-        Str rest = cli_commands[i].description;
-        Str paragraph;
-        for (bool is_first = true; next_paragraph(&rest, &paragraph); is_first = false) {
-            if (!is_first)
-                strbuf_add(out, S(".PP\n"));
-            add_troff_paragraph(out, paragraph);
-        }
-    }
+    for (size_t i = 0; i < count; i++)
+        add_man_description(members[i], count > 1, out);
     strbuf_add(out, S(".SH OPTIONS\n"));
     add_man_options(options, out);
     strbuf_add(out, S(".SH EXAMPLES\n"));
-    for (size_t i = 0; i < cli_command_count; i++)
-        if (is_in_family(&cli_commands[i], word))
-            add_man_examples(&cli_commands[i], out);
+    for (size_t i = 0; i < count; i++)
+        add_man_examples(members[i], out);
     add_man_exits(out);
     strbuf_add(out, S(".SH SEE ALSO\n.BR braid (1),\n.BR braid\\-programme (5)\n"));
 }

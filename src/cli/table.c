@@ -32,12 +32,11 @@ const size_t cli_command_count = COUNT_OF(cli_commands);
 
 ExitCode exit_code_of(ErrorCode code)
 {
-    switch (code) {
-#define EXIT_OF(error, name)                                                                       \
-    case ERR_##error:                                                                              \
-        return EXIT_CODE_##name;
+    static const ExitCode exits[] = {
+#define EXIT_OF(error, name) [ERR_##error] = EXIT_CODE_##name,
 #include "cli/exit.def"
 #undef EXIT_OF
-    }
-    return EXIT_CODE_IO;
+    };
+    ASSERT((size_t)code < COUNT_OF(exits));
+    return exits[code];
 }

@@ -29,7 +29,7 @@ static void write_answer(PersonWriter *writer, const EvidenceVec *evidence)
         json_str(writer->json, each->value);
         json_str(writer->json, each->resource);
         json_str(writer->json,
-                 each->day == DAY_NONE ? (Str){0} : day_format(writer->scratch, each->day));
+                 each->day == DAY_NONE ? S("") : day_format(writer->scratch, each->day));
         json_array_end(writer->json);
     }
     json_array_end(writer->json);
@@ -221,9 +221,9 @@ static void write_measures(Run *run, JsonWriter *json)
     json_array_end(json);
     json_key(json, S("types"));
     json_object_begin(json);
-    for (uint16_t type = 0; type < FHIR_RESOURCE_TYPE_LIMIT; type++)
+    for (size_t type = 0; type < FHIR_RESOURCE_TYPE_LIMIT; type++)
         if (info->by_type[type] > 0)
-            json_member_int(json, fhir_type_name(type), (int64_t)info->by_type[type]);
+            json_member_int(json, fhir_type_name((uint16_t)type), (int64_t)info->by_type[type]);
     json_object_end(json);
 }
 

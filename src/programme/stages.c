@@ -33,9 +33,10 @@ ErrorCode stage_load(Run *run, Str *ret_json, Error *err)
     json_member_int(&json, S("shared"), (int64_t)report.shared);
     json_key(&json, S("accepted_by_type"));
     json_object_begin(&json);
-    for (uint16_t type = 0; type < FHIR_RESOURCE_TYPE_LIMIT; type++)
+    for (size_t type = 0; type < FHIR_RESOURCE_TYPE_LIMIT; type++)
         if (report.accepted_by_type[type] > 0)
-            json_member_int(&json, fhir_type_name(type), (int64_t)report.accepted_by_type[type]);
+            json_member_int(&json, fhir_type_name((uint16_t)type),
+                            (int64_t)report.accepted_by_type[type]);
     json_object_end(&json);
     json_member_int(&json, S("refused"), (int64_t)report.refused);
     json_key(&json, S("refused_by_rule"));
