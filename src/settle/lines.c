@@ -12,17 +12,26 @@ typedef struct {
     int64_t total_minor;
 } LineMaker;
 
+/* "412 member months", "1 person" */
+static Str quantity_text(Arena *arena, int64_t quantity, BasisUnit unit)
+{
+    Str words = str_from_c(contract_unit_says(unit));
+    if (quantity == 1) /* the words are plural, in s */
+        words = str_slice(words, 0, words.len - 1);
+    return str_format(arena, "%lld %.*s", (long long)quantity, STR_ARG(words));
+}
+
 /* "412 member months at USD 2.50 (age under 65)" */
 static Str line_reason(const LineMaker *maker, const PlanClause *clause, const SettleLine *line)
 {
     const RateCell *cell = &clause->rate->cells[line->cell];
     Str rate = contract_rate_text(maker->plan->contract, cell->amount, maker->arena);
+    Str quantity = quantity_text(maker->arena, line->quantity, clause->basis->unit);
     if (clause->gate != NULL)
-        return str_format(maker->arena, "%lld persons achieved %.*s, at %.*s (%.*s)",
-                          (long long)line->quantity, STR_ARG(line->indicator), STR_ARG(rate),
-                          STR_ARG(cell->label));
-    return str_format(maker->arena, "%lld %s at %.*s (%.*s)", (long long)line->quantity,
-                      contract_unit_says(clause->basis->unit), STR_ARG(rate), STR_ARG(cell->label));
+        return str_format(maker->arena, "%.*s achieved %.*s, at %.*s (%.*s)", STR_ARG(quantity),
+                          STR_ARG(line->indicator), STR_ARG(rate), STR_ARG(cell->label));
+    return str_format(maker->arena, "%.*s at %.*s (%.*s)", STR_ARG(quantity), STR_ARG(rate),
+                      STR_ARG(cell->label));
 }
 
 static ErrorCode add_line(LineMaker *maker, const Bucket *bucket, SettleLine line, Error *err)
