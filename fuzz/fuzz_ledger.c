@@ -26,7 +26,7 @@ static uint8_t take(Input *input)
 static int64_t take_amount(Input *input)
 {
     uint8_t kind = take(input);
-    int64_t small = (int8_t)take(input);
+    int64_t small = (int64_t)take(input) - 128;
     if (kind < 224)
         return small;
     return kind % 2 == 0 ? INT64_MAX - (small & 3) : INT64_MIN + (small & 3);
