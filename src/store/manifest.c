@@ -9,6 +9,7 @@
  */
 static const char format_name[] = "braid-store";
 static const Str check_key = STR_INIT(",\"check\":\"");
+static const Str check_end = STR_INIT("\"}\n");
 
 enum {
     CHECK_DIGITS = 8,
@@ -67,7 +68,8 @@ Str manifest_format(Arena *arena, const Manifest *manifest)
     json_array_end(&json);
     uint32_t crc = io_crc32c(0, buf.ptr, buf.len);
     strbuf_add(&buf, check_key);
-    strbuf_printf(&buf, "%08x\"}\n", crc);
+    strbuf_printf(&buf, "%08x", crc);
+    strbuf_add(&buf, check_end);
     ASSERT(!buf.overflowed);
     return strbuf_str(&buf);
 }
@@ -172,12 +174,13 @@ static bool read_members(Arena *arena, const JsonValue *root, Manifest *manifest
 /* Whether the text ends with the checksum of what stands before it. */
 static bool has_right_check(Str text)
 {
-    size_t tail = check_key.len + CHECK_DIGITS + 3;
+    size_t tail = check_key.len + CHECK_DIGITS + check_end.len;
     if (text.len < tail)
         return false;
     size_t body = text.len - tail;
     uint64_t crc;
-    return str_eq(str_slice(text, body, check_key.len), check_key) &&
+    return str_ends_with(text, check_end) &&
+           str_eq(str_slice(text, body, check_key.len), check_key) &&
            parse_hex(str_slice(text, body + check_key.len, CHECK_DIGITS), &crc) &&
            crc == io_crc32c(0, text.ptr, body);
 }

@@ -56,10 +56,24 @@ static uint64_t align_up(uint64_t offset)
     return (offset + PARTITION_ALIGN - 1) / PARTITION_ALIGN * PARTITION_ALIGN;
 }
 
+/* Whether the bytes from `end` to the next multiple are there and zero. */
+static bool is_padded(const Partition *partition, uint64_t end)
+{
+    uint64_t next = align_up(end);
+    if (next > partition->size)
+        return false;
+    uint8_t found = 0;
+    for (uint64_t i = end; i < next; i++)
+        found |= partition->bytes[i];
+    return found == 0;
+}
+
 /* Order, kinds, and that the sections fill the file one after the other. */
 static ErrorCode check_table(const Partition *partition, Error *err)
 {
     uint64_t end = sizeof(PartitionHead) + partition->section_count * sizeof(PartitionSection);
+    if (!is_padded(partition, end))
+        return damaged(partition, NULL, "bytes behind the table that are not zero", err);
     uint32_t last = 0;
     for (uint32_t i = 0; i < partition->section_count; i++) {
         const PartitionSection *section = &partition->sections[i];
@@ -360,11 +374,8 @@ static ErrorCode verify_section(const Partition *partition, const PartitionSecti
     const uint8_t *bytes = partition->bytes + section->offset;
     if (io_crc32c(0, bytes, section->size) != section->crc)
         return damaged(partition, section, "wrong checksum", err);
-    uint64_t padding = align_up(section->offset + section->size) - section->offset - section->size;
-    for (uint64_t i = 0; i < padding; i++) {
-        if (bytes[section->size + i] != 0)
-            return damaged(partition, section, "bytes behind it that are not zero", err);
-    }
+    if (!is_padded(partition, section->offset + section->size))
+        return damaged(partition, section, "bytes behind it that are not zero", err);
     const char *complaint = section_complaint(partition, section);
     return complaint == NULL ? ERR_OK : damaged(partition, section, complaint, err);
 }
