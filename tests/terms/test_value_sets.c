@@ -323,3 +323,21 @@ TEST(real_value_sets_have_as_many_codes_as_counted_elsewhere)
     CHECK(str_eq(strbuf_str(&got), want));
     CHECK_INT((int64_t)diags.counts[SEVERITY_ERROR], 0);
 }
+
+TEST(value_sets_of_the_starter_programme_can_all_be_used)
+{
+    Str folder = S("programmes/starter/valuesets");
+    IoNames names = {0};
+    Error err;
+    CHECK_OK(io_list_dir(arena, folder, &names, &err), &err);
+    DiagList diags;
+    diag_init(&diags, arena);
+    ValueSets *sets = value_sets_create(arena);
+    add_folder(arena, sets, folder, &diags);
+    value_sets_resolve(sets, &diags);
+    CHECK_STR(rules_of(arena, &diags), S(""));
+    CHECK_INT((int64_t)value_sets_count(sets), (int64_t)names.count);
+    CHECK(names.count > 0);
+    for (size_t i = 0; i < value_sets_count(sets); i++)
+        CHECK(value_sets_at(sets, i)->count > 0);
+}
