@@ -31,6 +31,7 @@ static void show_json(Cli *cli, const IntakeReport *report, const DiagList *diag
     json_member_int(&json, S("persons"), (int64_t)report->persons);
     json_member_int(&json, S("accepted"), (int64_t)report->accepted);
     json_member_int(&json, S("shared"), (int64_t)report->shared);
+    json_member_int(&json, S("repeated"), (int64_t)report->repeated);
     json_member_int(&json, S("partitions"), (int64_t)report->partitions);
     json_key(&json, S("accepted_by_type"));
     json_object_begin(&json);
@@ -59,6 +60,9 @@ static void show_text(Cli *cli, const IntakeReport *report)
                   STR_ARG(cli_grouped(cli->arena, report->persons)));
     strbuf_printf(out, "%-12s%14.*s\n", "accepted",
                   STR_ARG(cli_grouped(cli->arena, report->accepted)));
+    if (report->repeated > 0)
+        strbuf_printf(out, "%-12s%14.*s\n", "repeated",
+                      STR_ARG(cli_grouped(cli->arena, report->repeated)));
     strbuf_printf(out, "%-12s%14.*s\n", "refused",
                   STR_ARG(cli_grouped(cli->arena, report->refused)));
     VEC_FOREACH (IntakeRefusal, refusal, &report->refused_by_rule)

@@ -133,12 +133,13 @@ static double seconds_since(const struct timespec *began)
     return (double)(now.tv_sec - began->tv_sec) + (double)(now.tv_nsec - began->tv_nsec) / 1e9;
 }
 
-/* Bytes as MB; other units with the digits grouped. */
+/* Bytes as MB; other numbers with the digits grouped, and their unit if it is wanted. */
 static Str amount_text(Arena *arena, uint64_t amount, Str unit)
 {
     if (str_eq(unit, S("bytes")))
         return str_format(arena, "%.1f MB", (double)amount / 1e6);
-    return str_format(arena, "%.*s %.*s", STR_ARG(cli_grouped(arena, amount)), STR_ARG(unit));
+    Str number = cli_grouped(arena, amount);
+    return unit.len == 0 ? number : str_format(arena, "%.*s %.*s", STR_ARG(number), STR_ARG(unit));
 }
 
 static void show_progress(void *context, Str stage, uint64_t done, uint64_t total, Str unit,
@@ -156,10 +157,11 @@ static void show_progress(void *context, Str stage, uint64_t done, uint64_t tota
         return;
     lines->shown_at = seconds;
     Arena *arena = arena_create(0);
-    Str amount = amount_text(arena, done, unit);
+    bool is_part = !is_finished && total > 0;
+    Str amount = amount_text(arena, done, is_part && !str_eq(unit, S("bytes")) ? S("") : unit);
     const char *begin = lines->is_terminal ? "\r\033[K" : "";
     const char *end = lines->is_terminal && !is_finished ? "" : "\n";
-    if (is_finished || total == 0)
+    if (!is_part)
         fprintf(stderr, "%s%-10.*s %.*s in %.1f s%s", begin, STR_ARG(stage), STR_ARG(amount),
                 seconds, end);
     else

@@ -31,6 +31,7 @@ ErrorCode stage_load(Run *run, Str *ret_json, Error *err)
     json_member_int(&json, S("persons"), (int64_t)report.persons);
     json_member_int(&json, S("accepted"), (int64_t)report.accepted);
     json_member_int(&json, S("shared"), (int64_t)report.shared);
+    json_member_int(&json, S("repeated"), (int64_t)report.repeated);
     json_key(&json, S("accepted_by_type"));
     json_object_begin(&json);
     for (size_t type = 0; type < FHIR_RESOURCE_TYPE_LIMIT; type++)

@@ -65,8 +65,8 @@ def main():
     same(ROOT / "man" / "braid.1", braid("help", "--man"), wrong)
     same(ROOT / "docs" / "commands.md", braid("help", "--markdown"), wrong)
     checks += len(FAMILIES) + 2
-    for page in (ROOT / "docs" / "commands.md", ROOT / "docs" / "programmes.md",
-                 ROOT / "docs" / "measures.md"):
+    for name in ("commands", "programmes", "measures", "contracts"):
+        page = ROOT / "docs" / f"{name}.md"
         if page.exists():
             checks += run_examples(page, wrong)
     for line in wrong:
