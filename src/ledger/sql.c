@@ -21,6 +21,7 @@ static ErrorCode code_of(sqlite3 *db, int result)
     case SQLITE_NOTADB:
     case SQLITE_CONSTRAINT: /* we check before we write, so the file holds what it must not */
     case SQLITE_SCHEMA:
+    case SQLITE_ERROR: /* our statements are right, so it is the tables that are not */
         return ERR_DAMAGED;
     case SQLITE_IOERR: {
         int fault = sqlite3_system_errno(db);

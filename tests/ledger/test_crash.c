@@ -377,6 +377,52 @@ TEST(a_full_disk_at_any_write_loses_nothing_that_was_committed)
     }
 }
 
+/* So large a batch that SQLite writes before it ends, and then cannot. */
+TEST(a_disk_full_within_a_batch_fails_every_call_until_it_is_rolled_back)
+{
+    enum { ENTRIES_MAX = 60000 };
+    Error err = {0};
+    Str path = io_join(arena, test_temp_dir(arena), S("ledger"));
+    Ledger *ledger = helper_open(path);
+    REQUIRE_OK(prepare(ledger, &err), &err);
+    FullDisk disk = {.op = IO_WRITE, .fault = ENOSPC, .stays = true};
+    io_set_hook(full_hook, &disk);
+    char *memo = arena_alloc(arena, LEDGER_TEXT_BYTES_MAX);
+    memset(memo, 'm', LEDGER_TEXT_BYTES_MAX);
+    LedgerLine lines[] = {{1, 1}, {2, -1}};
+    LedgerEntry entry = {.day = day_from_date(2020, 1, 1),
+                         .month = 202001,
+                         .memo = {memo, LEDGER_TEXT_BYTES_MAX},
+                         .lines = lines,
+                         .line_count = 2};
+    REQUIRE_OK(ledger_begin(ledger, &err), &err);
+    ErrorCode code = ERR_OK;
+    for (int i = 0; code == ERR_OK && i < ENTRIES_MAX; i++) {
+        char key[32];
+        snprintf(key, sizeof(key), "k%d", i);
+        entry.key = str_from_c(key);
+        code = ledger_post(ledger, &entry, NULL, i % 2 == 0 ? &err : NULL);
+    }
+    CHECK_INT(code, ERR_DISK_FULL);
+    entry.key = S("next");
+    LedgerEntry ignored;
+    AccountId account;
+    CHECK_INT(ledger_post(ledger, &entry, NULL, &err), ERR_DISK_FULL);
+    CHECK_INT(ledger_entry(ledger, arena, 1, &ignored, &err), ERR_DISK_FULL);
+    CHECK_INT(ledger_add_account(ledger, S("z"), ACCOUNT_ASSET, S(""), &account, &err),
+              ERR_DISK_FULL);
+    ledger_check(ledger);
+    CHECK_INT(ledger_commit(ledger, &err), ERR_DISK_FULL);
+    io_set_hook(NULL, NULL);
+    ledger_check(ledger);
+    CHECK_INT((int64_t)ledger_entry_count(ledger), 0);
+    CHECK_INT(ledger_account(ledger, 1).balance, 0);
+    CHECK_OK(post_batch(ledger, 0, &err), &err);
+    CHECK_OK(ledger_verify(ledger, NULL, &err), &err);
+    ledger_close(ledger);
+    CHECK_INT((int64_t)whole_batches(path), 1);
+}
+
 /* The making of a ledger is cut short at each of its writes, and done again. */
 TEST(a_ledger_half_made_is_made_again)
 {

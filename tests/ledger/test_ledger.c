@@ -313,3 +313,48 @@ TEST(damaged_bytes_are_found_or_harmless)
     }
     CHECK(found > 30); /* the rest fell on free space */
 }
+
+/* What loading alone refuses: the file holds what no ledger writes. */
+TEST(open_refuses_tables_that_make_no_sense)
+{
+    static const struct {
+        const char *row;
+        const char *sql;
+    } rows[] = {
+        {"account numbers", "UPDATE account SET id = 9 WHERE id = 3"},
+        {"account type", "UPDATE account SET type = 6 WHERE id = 1"},
+        {"currency unknown", "UPDATE meta SET value = 'XXX'"},
+        {"currency gone", "DELETE FROM meta"},
+        {"head gone", "DROP TABLE head"},
+        {"entries below zero", "UPDATE head SET entries = -1"},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        Error err = {0};
+        Str path = fresh_path(arena);
+        Ledger *ledger = helper_open(path);
+        helper_add_accounts(ledger, arena, 3);
+        ledger_close(ledger);
+        meddle(arena, path, rows[i].sql);
+        LedgerOptions options = {.path = path, .mode = LEDGER_WRITE};
+        ErrorCode code = ledger_open(&options, &ledger, &err);
+        CHECK_ROW(rows[i].row, code, ERR_DAMAGED);
+    }
+}
+
+TEST(names_are_those_of_the_tables)
+{
+    AccountType type;
+    CHECK(account_type_from_text(S("memorandum"), &type) && type == ACCOUNT_MEMORANDUM);
+    CHECK(!account_type_from_text(S("Asset"), &type));
+    CHECK_STR(str_from_c(post_result_name(POST_UNBALANCED)), S("UNBALANCED"));
+    CHECK_STR(str_from_c(post_result_text(POST_UNBALANCED)), S("the lines do not sum to zero"));
+    Error err = {0};
+    Ledger *ledger = helper_open(S(":memory:"));
+    LedgerLine lines[] = {{1, 1}, {2, -2}};
+    LedgerEntry entry = {.key = S("k"), .lines = lines, .line_count = 2};
+    CHECK_INT(ledger_post(ledger, &entry, NULL, &err), ERR_NOT_FOUND);
+    CHECK_STR(str_from_c(err.message),
+              S(":memory:: entry \"k\": a line names an account that does not exist"));
+    ledger_close(ledger);
+    ledger_close(NULL);
+}
