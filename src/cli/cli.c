@@ -4,7 +4,9 @@
 #include "base/yaml.h"
 #include "cli/cli_int.h"
 
-#define BRAID_VERSION "0.1.0"
+#ifndef BRAID_VERSION /* given by the build */
+#define BRAID_VERSION "unknown"
+#endif
 
 ExitCode cmd_version(Cli *cli)
 {

@@ -423,7 +423,7 @@
     const { settle } = data;
     const periods = [...new Set(lines.map((l) => l.period))].sort((a, b) => a.length - b.length || (a < b ? -1 : 1));
     const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-    const short = (period) => (period.length > 7 ? span(period)
+    const short = (period) => (period.length > 7 ? span(period).replace(/^(\d{4})-01 to \1-12$/, "Year $1")
       : `${MONTHS[Number(period.slice(5, 7)) - 1]} ${period.slice(0, 4)}`);
     const holder = h("div", { class: "panel scroll", tabindex: "0", role: "region", "aria-label": "Payments by practice and month" });
     holder.classList.add("tight");
