@@ -98,6 +98,16 @@ static void show_measures(Cli *cli, const JsonValue *measure)
                       STR_ARG(grouped(cli, measure, S("failed"))));
 }
 
+/* "USD 1,234.50" of the member total_minor. */
+static Str total_text(Cli *cli, const JsonValue *object, Str code)
+{
+    Currency currency;
+    if (!currency_find(code, &currency))
+        return json_find_text(object, S("total"));
+    Str amount = money_format_grouped(cli->arena, number_of(object, S("total_minor")), currency);
+    return str_format(cli->arena, "%.*s %14.*s", STR_ARG(code), STR_ARG(amount));
+}
+
 static void show_settled(Cli *cli, const JsonValue *settle)
 {
     StrBuf *out = &cli->out;
@@ -106,13 +116,12 @@ static void show_settled(Cli *cli, const JsonValue *settle)
     const JsonValue *clauses = json_find(settle, S("clauses"));
     for (size_t i = 0; clauses != NULL && i < clauses->count; i++) {
         const JsonValue *each = &clauses->items[i];
-        strbuf_printf(out, "  %-46.*s%9.*s lines   %.*s %12.*s\n",
-                      STR_ARG(json_find_text(each, S("title"))),
-                      STR_ARG(grouped(cli, each, S("lines"))), STR_ARG(currency),
-                      STR_ARG(json_find_text(each, S("total"))));
+        strbuf_printf(
+            out, "  %-46.*s%9.*s lines   %.*s\n", STR_ARG(json_find_text(each, S("title"))),
+            STR_ARG(grouped(cli, each, S("lines"))), STR_ARG(total_text(cli, each, currency)));
     }
-    strbuf_printf(out, "  %-46s%9s         %.*s %12.*s\n", "total", "", STR_ARG(currency),
-                  STR_ARG(json_find_text(settle, S("total"))));
+    strbuf_printf(out, "  %-46s%9s         %.*s\n", "total", "",
+                  STR_ARG(total_text(cli, settle, currency)));
     const JsonValue *posting = json_find(settle, S("posting"));
     const JsonValue *ledger = json_find(settle, S("ledger"));
     if (ledger == NULL || ledger->kind != JSON_OBJECT)
