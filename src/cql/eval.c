@@ -1,0 +1,397 @@
+/*
+ * The evaluator: how each kind of node runs. Operators proper are in op_*.c.
+ */
+#include "cql/plan_int.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+CqlValue eval_fail(CqlEval *eval, ErrorCode code, const CqlNode *node, const char *format, ...)
+{
+    if (eval->failed)
+        return value_null();
+    eval->failed = true;
+    /* From here on every step fails at once, so that the walk unwinds. */
+    eval->steps = eval->steps_max;
+    char text[700];
+    va_list args;
+    va_start(args, format);
+    (void)vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    if (node != NULL)
+        (void)error_set(&eval->error, code, "line %u, column %u: %s", node->line, node->column,
+                        text);
+    else
+        (void)error_set(&eval->error, code, "%s", text);
+    return value_null();
+}
+
+CqlValue value_from_vec(const ValueVec *items)
+{
+    return value_list(items->items, items->count);
+}
+
+CqlValue run_constant(CqlEval *eval, const CqlNode *node)
+{
+    (void)eval;
+    return node->constant;
+}
+
+CqlValue run_slot(CqlEval *eval, const CqlNode *node)
+{
+    return eval->frame[node->index];
+}
+
+/* --- operators --- */
+
+enum { ARGS_MAX = 8 };
+
+/* Evaluates at the corners of uncertain arguments: what all corners agree on is certain, integers
+   that differ span a new uncertainty. Right for operators that are monotonic in each argument. */
+static CqlValue spread(CqlEval *eval, const CqlNode *node, const CqlValue *args)
+{
+    CqlValue corner[ARGS_MAX];
+    CqlValue first = value_null();
+    int64_t low = INT64_MAX;
+    int64_t high = INT64_MIN;
+    for (uint32_t mask = 0; mask < 1U << node->count; mask++) {
+        for (uint32_t i = 0; i < node->count; i++) {
+            int64_t from;
+            int64_t to;
+            corner[i] = args[i];
+            if (args[i].kind == CQL_UNCERTAINTY) {
+                value_uncertainty(args[i], &from, &to);
+                corner[i] = value_integer((mask >> i & 1) != 0 ? to : from);
+            }
+        }
+        CqlValue value = node->op(eval, node, corner);
+        if (mask == 0)
+            first = value;
+        if (value.kind != first.kind || value.kind == CQL_NULL)
+            return value_null();
+        if (value.kind == CQL_BOOLEAN && value.integer != first.integer)
+            return value_null();
+        low = value.integer < low ? value.integer : low;
+        high = value.integer > high ? value.integer : high;
+    }
+    return first.kind == CQL_INTEGER ? value_uncertain(eval->context.arena, low, high) : first;
+}
+
+CqlValue run_operator(CqlEval *eval, const CqlNode *node)
+{
+    CqlValue args[ARGS_MAX];
+    bool uncertain = false;
+    for (uint32_t i = 0; i < node->count; i++) {
+        args[i] = eval_node(eval, node->args[i]);
+        if (args[i].kind == CQL_NULL && (node->flags & NODE_STRICT) != 0)
+            return args[i];
+        uncertain |= args[i].kind == CQL_UNCERTAINTY;
+    }
+    if (UNLIKELY(eval->failed))
+        return value_null();
+    if (UNLIKELY(uncertain) && (node->flags & NODE_UNCERTAIN) == 0)
+        return spread(eval, node, args);
+    return node->op(eval, node, args);
+}
+
+/* --- definitions and functions --- */
+
+static CqlValue *new_frame(CqlEval *eval, uint32_t size)
+{
+    return ARENA_ZARRAY(eval->context.arena, CqlValue, size);
+}
+
+CqlValue run_definition(CqlEval *eval, const CqlNode *node)
+{
+    uint32_t index = node->index;
+    if (eval->states[index] == SLOT_DONE)
+        return eval->values[index];
+    const PlanDefinition *definition = eval->plan->definitions.items[index];
+    if (eval->depth >= LIMIT_CQL_DEPTH)
+        return eval_fail(eval, ERR_LIMIT, node, "definitions are more than %d deep",
+                         LIMIT_CQL_DEPTH);
+    CqlValue *frame = eval->frame;
+    eval->frame = definition->frame_size > 0 ? new_frame(eval, definition->frame_size) : NULL;
+    eval->depth++;
+    CqlValue value = eval_node(eval, definition->body);
+    eval->depth--;
+    eval->frame = frame;
+    if (!eval->failed) {
+        eval->values[index] = value;
+        eval->states[index] = SLOT_DONE;
+    }
+    return value;
+}
+
+CqlValue run_function(CqlEval *eval, const CqlNode *node)
+{
+    const PlanFunction *function = node->detail;
+    if (eval->depth >= LIMIT_CQL_DEPTH)
+        return eval_fail(eval, ERR_LIMIT, node, "calls are more than %d deep", LIMIT_CQL_DEPTH);
+    CqlValue *inner = new_frame(eval, function->frame_size);
+    for (uint32_t i = 0; i < node->count; i++)
+        inner[i] = eval_node(eval, node->args[i]);
+    CqlValue *frame = eval->frame;
+    eval->frame = inner;
+    eval->depth++;
+    CqlValue value = eval_node(eval, function->body);
+    eval->depth--;
+    eval->frame = frame;
+    return value;
+}
+
+/* --- logic that need not look at everything --- */
+
+CqlValue run_and(CqlEval *eval, const CqlNode *node)
+{
+    Tri left = value_truth(eval_node(eval, node->args[0]));
+    if (left == TRI_FALSE)
+        return value_boolean(false);
+    return value_tri(tri_and(left, value_truth(eval_node(eval, node->args[1]))));
+}
+
+CqlValue run_or(CqlEval *eval, const CqlNode *node)
+{
+    Tri left = value_truth(eval_node(eval, node->args[0]));
+    if (left == TRI_TRUE)
+        return value_boolean(true);
+    return value_tri(tri_or(left, value_truth(eval_node(eval, node->args[1]))));
+}
+
+CqlValue run_implies(CqlEval *eval, const CqlNode *node)
+{
+    Tri left = value_truth(eval_node(eval, node->args[0]));
+    if (left == TRI_FALSE)
+        return value_boolean(true);
+    return value_tri(tri_or(tri_not(left), value_truth(eval_node(eval, node->args[1]))));
+}
+
+CqlValue run_if(CqlEval *eval, const CqlNode *node)
+{
+    CqlValue condition = eval_node(eval, node->args[0]);
+    return eval_node(eval, node->args[cql_value_is_true(condition) ? 1 : 2]);
+}
+
+/* args: [comparand or NULL, when, then, …, else]; with a comparand each `when` is a value. */
+CqlValue run_case(CqlEval *eval, const CqlNode *node)
+{
+    CqlValue comparand = node->args[0] == NULL ? value_null() : eval_node(eval, node->args[0]);
+    for (uint32_t i = 1; i + 1 < node->count; i += 2) {
+        CqlValue when = eval_node(eval, node->args[i]);
+        bool holds = node->args[0] == NULL
+                         ? cql_value_is_true(when)
+                         : value_equal(&eval->context, comparand, when) == TRI_TRUE;
+        if (holds)
+            return eval_node(eval, node->args[i + 1]);
+    }
+    return eval_node(eval, node->args[node->count - 1]);
+}
+
+CqlValue run_coalesce(CqlEval *eval, const CqlNode *node)
+{
+    for (uint32_t i = 0; i < node->count; i++) {
+        CqlValue value = eval_node(eval, node->args[i]);
+        if (value.kind != CQL_NULL)
+            return value;
+    }
+    return value_null();
+}
+
+/* --- selectors --- */
+
+CqlValue run_list(CqlEval *eval, const CqlNode *node)
+{
+    CqlValue *items = ARENA_ARRAY(eval->context.arena, CqlValue, node->count);
+    for (uint32_t i = 0; i < node->count; i++)
+        items[i] = eval_node(eval, node->args[i]);
+    return value_list(items, node->count);
+}
+
+/* node->type is the tuple's type; args in the order of its names, NULL where none was given. */
+CqlValue run_tuple(CqlEval *eval, const CqlNode *node)
+{
+    CqlValue *values = ARENA_ZARRAY(eval->context.arena, CqlValue, node->count);
+    for (uint32_t i = 0; i < node->count; i++)
+        values[i] = eval_node(eval, node->args[i]);
+    CqlTupleBody *tuple = ARENA_NEW(eval->context.arena, CqlTupleBody);
+    *tuple = (CqlTupleBody){.type = node->type, .values = values};
+    return value_pointer(CQL_TUPLE, tuple);
+}
+
+/* args: low, high; index: bit 0 low closed, bit 1 high closed; operand: the point type. */
+CqlValue run_interval(CqlEval *eval, const CqlNode *node)
+{
+    CqlIntervalBody interval = {.low = eval_node(eval, node->args[0]),
+                                .high = eval_node(eval, node->args[1]),
+                                .low_closed = (node->index & 1) != 0,
+                                .high_closed = (node->index & 2) != 0,
+                                .point = node->operand};
+    if (eval->failed)
+        return value_null();
+    if (interval.low.kind == CQL_NULL && interval.high.kind == CQL_NULL &&
+        node->operand->kind == TYPE_ANY)
+        return value_null();
+    CqlValue start = interval_start(&eval->context, &interval);
+    CqlValue end = interval_end(&eval->context, &interval);
+    if (value_order(&eval->context, start, end, 0) == ORDER_GREATER)
+        return eval_fail(eval, ERR_EVALUATION, node, "an interval ends before it starts");
+    return value_make_interval(eval->context.arena, &interval);
+}
+
+/* --- retrieves --- */
+
+static bool path_has(const PlanRetrieve *retrieve, FhirNode resource)
+{
+    FhirNode node = resource;
+    for (size_t i = 0; i < COUNT_OF(retrieve->path) && retrieve->path[i] != 0; i++) {
+        if (fhir_kind(node) == FHIR_KIND_LIST)
+            node = fhir_first(node);
+        node = fhir_child(node, retrieve->path[i]);
+    }
+    ConceptId ids[16];
+    size_t count = fhir_concepts(node, ids, COUNT_OF(ids));
+    for (size_t i = 0; i < count && i < COUNT_OF(ids); i++) {
+        if (concept_set_has(&retrieve->concepts, ids[i]))
+            return true;
+    }
+    return false;
+}
+
+static bool entry_matches(const PlanRetrieve *retrieve, const RecordSlice *slice, uint32_t entry)
+{
+    if (!retrieve->has_codes || !retrieve->by_directory)
+        return true;
+    return slice->concepts != NULL && concept_set_has(&retrieve->concepts, slice->concepts[entry]);
+}
+
+CqlValue run_retrieve(CqlEval *eval, const CqlNode *node)
+{
+    if (eval->retrieve_states[node->index] == SLOT_DONE)
+        return eval->retrieved[node->index];
+    const PlanRetrieve *retrieve = &eval->plan->retrieves.items[node->index];
+    ValueVec items = {0};
+    RecordSlice slice = {.count = 0};
+    if (eval->has_record)
+        slice = record_slice(eval->record, retrieve->type);
+    eval->steps += slice.count;
+    for (uint32_t i = 0; i < slice.count; i++) {
+        if (!entry_matches(retrieve, &slice, i))
+            continue;
+        FhirNode resource = record_resource(eval->record, slice, retrieve->type, i);
+        if (retrieve->has_codes && !retrieve->by_directory && !path_has(retrieve, resource))
+            continue;
+        if (!fhir_is_absent(resource))
+            VEC_PUSH(eval->context.arena, &items, value_fhir(resource));
+    }
+    CqlValue list = value_from_vec(&items);
+    eval->retrieved[node->index] = list;
+    eval->retrieve_states[node->index] = SLOT_DONE;
+    return list;
+}
+
+/* exists [Type: codes]: no tape is opened. */
+CqlValue run_exists_retrieve(CqlEval *eval, const CqlNode *node)
+{
+    const PlanRetrieve *retrieve = &eval->plan->retrieves.items[node->index];
+    if (!eval->has_record)
+        return value_boolean(false);
+    RecordSlice slice = record_slice(eval->record, retrieve->type);
+    eval->steps += slice.count;
+    for (uint32_t i = 0; i < slice.count; i++) {
+        if (entry_matches(retrieve, &slice, i))
+            return value_boolean(true);
+    }
+    return value_boolean(false);
+}
+
+CqlValue run_patient(CqlEval *eval, const CqlNode *node)
+{
+    (void)node;
+    return eval->has_record ? value_fhir(record_patient(eval->record)) : value_null();
+}
+
+/* --- the facade --- */
+
+static void set_up(CqlEval *eval, const CqlPlan *plan, Arena *arena)
+{
+    *eval = (CqlEval){.plan = plan, .steps_max = plan->steps_max};
+    eval->context = (ValueContext){.arena = arena, .offset_minutes = plan->now.offset_minutes};
+}
+
+CqlEval eval_for_folding(const CqlPlan *plan)
+{
+    CqlEval eval;
+    set_up(&eval, plan, plan->arena);
+    eval.is_folding = true;
+    diag_init(&eval.messages, plan->arena);
+    return eval;
+}
+
+CqlEval *cql_eval_create(const CqlPlan *plan)
+{
+    Arena *arena = arena_create(0);
+    /* The evaluator itself lives in its own arena, which is never reset; values have another. */
+    CqlEval *eval = ARENA_NEW(arena, CqlEval);
+    Arena *values = arena_create(0);
+    set_up(eval, plan, values);
+    eval->values = ARENA_ZARRAY(arena, CqlValue, plan->definitions.count);
+    eval->states = ARENA_ZARRAY(arena, uint8_t, plan->definitions.count);
+    eval->retrieved = ARENA_ZARRAY(arena, CqlValue, plan->retrieves.count);
+    eval->retrieve_states = ARENA_ZARRAY(arena, uint8_t, plan->retrieves.count);
+    eval->own_arena = arena;
+    return eval;
+}
+
+void cql_eval_destroy(CqlEval *eval)
+{
+    if (eval == NULL)
+        return;
+    arena_destroy(eval->context.arena);
+    arena_destroy(eval->own_arena);
+}
+
+static void begin(CqlEval *eval)
+{
+    arena_reset(eval->context.arena);
+    memset(eval->states, SLOT_EMPTY, eval->plan->definitions.count);
+    memset(eval->retrieve_states, SLOT_EMPTY, eval->plan->retrieves.count);
+    eval->failed = false;
+    eval->depth = 0;
+    eval->steps = 0;
+    eval->frame = NULL;
+    diag_init(&eval->messages, eval->context.arena);
+}
+
+void cql_eval_begin(CqlEval *eval, Record record)
+{
+    begin(eval);
+    eval->record = record;
+    eval->has_record = true;
+}
+
+void cql_eval_begin_unfiltered(CqlEval *eval)
+{
+    begin(eval);
+    eval->has_record = false;
+}
+
+ErrorCode cql_eval_definition(CqlEval *eval, size_t definition, CqlValue *ret_value, Error *err)
+{
+    ASSERT(definition < eval->plan->definitions.count);
+    const CqlNode node = {.run = run_definition, .index = (uint32_t)definition};
+    /* A definition that is done keeps its value even after another one failed. */
+    bool is_done = eval->states[definition] == SLOT_DONE;
+    CqlValue value = is_done || !eval->failed ? run_definition(eval, &node) : value_null();
+    if (eval->failed && !is_done) {
+        const CqlDefinition *facts = &eval->plan->definitions.items[definition]->facts;
+        return error_set(err, eval->error.code, "%.*s.\"%.*s\": %s", STR_ARG(facts->library),
+                         STR_ARG(facts->name), eval->error.message);
+    }
+    *ret_value = value;
+    return ERR_OK;
+}
+
+const DiagList *cql_eval_messages(const CqlEval *eval)
+{
+    return &eval->messages;
+}

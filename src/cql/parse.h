@@ -1,0 +1,14 @@
+/*
+ * parse -- tokens to a syntax tree: the whole grammar of CQL 1.5.2.
+ *
+ * Recursive descent with precedence climbing. After an error the parser goes on at the next
+ * declaration, so that one run finds several.
+ */
+#pragma once
+
+#include "cql/ast.h"
+
+/* NULL when there were syntax errors. */
+const AstLibrary *cql_parse_library(Arena *arena, Str source, Str file, DiagList *diags);
+/* One expression that is the whole text. */
+Ast *cql_parse_expression(Arena *arena, Str source, Str file, DiagList *diags);

@@ -1,0 +1,205 @@
+/*
+ * plan_int -- the plan as the resolver builds it and the evaluator walks it.
+ *
+ * A CqlNode is one operation with its function bound: to evaluate a plan is to call node->run.
+ * Names are gone: aliases and operands are slots of a frame, definitions and retrieves are numbers.
+ * Everything here is immutable once cql_plan_create() has returned.
+ */
+#pragma once
+
+#include "cql/value.h"
+
+typedef struct CqlNode CqlNode;
+typedef CqlValue (*CqlRunFn)(CqlEval *eval, const CqlNode *node);
+/* The work of an operator whose arguments are evaluated. */
+typedef CqlValue (*CqlOperatorFn)(CqlEval *eval, const CqlNode *node, const CqlValue *args);
+
+enum {
+    NODE_STRICT = 1,    /* null when any argument is */
+    NODE_UNCERTAIN = 2, /* understands uncertain arguments itself */
+    NODE_IMPURE = 4,    /* not to be folded into a constant */
+    NODE_LIST = 8       /* a property that repeats */
+};
+
+struct CqlNode {
+    CqlRunFn run;
+    CqlOperatorFn op;
+    const CqlType *type;
+    CqlNode **args;
+    uint32_t count;
+    uint32_t index; /* slot, definition, retrieve, function or element */
+    uint8_t flags;
+    uint8_t precision;
+    uint32_t line;
+    uint32_t column;
+    CqlValue constant;
+    const CqlType *operand; /* the type that an operation is about: as, is, convert, interval */
+    const void *detail;
+};
+
+typedef struct {
+    CqlNode *node;
+    uint32_t slot;
+    bool is_list; /* else one row (or none when null) */
+} PlanSource;
+
+typedef struct {
+    PlanSource source;
+    CqlNode *such_that;
+    bool is_without;
+} PlanRelation;
+
+typedef struct {
+    CqlNode *key; /* over `slot`; NULL: the item itself */
+    bool is_descending;
+} PlanSortKey;
+
+typedef struct {
+    PlanSource *sources;
+    size_t source_count;
+    PlanSource *lets;
+    size_t let_count;
+    PlanRelation *relations;
+    size_t relation_count;
+    CqlNode *where;
+    CqlNode *returns; /* never NULL unless aggregate is set */
+    bool distinct;
+    bool is_list; /* the result */
+    CqlNode *aggregate;
+    CqlNode *aggregate_start; /* or NULL */
+    uint32_t aggregate_slot;
+    bool aggregate_distinct;
+    PlanSortKey *sort_keys;
+    size_t sort_count;
+    uint32_t sort_slot;
+} PlanQuery;
+
+/* Which entries of the directory a retrieve takes. */
+typedef struct {
+    uint16_t type;
+    bool has_codes;
+    bool by_directory; /* codes are those of the directory's column; else path is read */
+    uint8_t path[4];   /* element numbers, or 0 */
+    ConceptSet concepts;
+} PlanRetrieve;
+
+typedef struct {
+    CqlNode *body;
+    uint32_t frame_size;
+    uint32_t operand_count;
+    Str name;
+} PlanFunction;
+
+typedef struct {
+    CqlDefinition facts;
+    CqlNode *body;
+    uint32_t frame_size;
+    bool has_needs;
+    const CqlNeed *needs;
+    size_t need_count;
+    CqlValue value_without;
+} PlanDefinition;
+
+typedef Vec(PlanDefinition *) PlanDefinitionVec;
+typedef Vec(PlanRetrieve) PlanRetrieveVec;
+
+struct CqlPlan {
+    Arena *arena;
+    TypeTable *types;
+    const ConceptDict *dict;
+    const ValueSets *value_sets;
+    PlanDefinitionVec definitions;
+    PlanRetrieveVec retrieves;
+    Moment now; /* whole, with an offset */
+    size_t steps_max;
+};
+
+enum { SLOT_EMPTY, SLOT_BUSY, SLOT_DONE };
+
+struct CqlEval {
+    const CqlPlan *plan;
+    ValueContext context; /* arena of the person */
+    Record record;
+    bool has_record;
+    bool is_folding; /* at plan time: nothing of a person may be read */
+    bool failed;
+    uint32_t depth;
+    size_t steps;
+    size_t steps_max;
+    CqlValue *frame;
+    CqlValue *values; /* by definition */
+    uint8_t *states;
+    CqlValue *retrieved; /* by retrieve */
+    uint8_t *retrieve_states;
+    Arena *own_arena; /* holds this evaluator */
+    Error error;
+    DiagList messages;
+};
+
+/* Records the first failure of this person; gives null. */
+CqlValue eval_fail(CqlEval *eval, ErrorCode code, const CqlNode *node, const char *format, ...)
+    PRINTF_LIKE(4, 5);
+
+static inline CqlValue eval_node(CqlEval *eval, const CqlNode *node)
+{
+    if (UNLIKELY(++eval->steps > eval->steps_max))
+        return eval_fail(eval, ERR_LIMIT, node, "the step limit of %zu was reached",
+                         eval->steps_max);
+    return node->run(eval, node);
+}
+
+/* --- how nodes run --- */
+CqlValue run_constant(CqlEval *eval, const CqlNode *node);
+CqlValue run_operator(CqlEval *eval, const CqlNode *node);
+CqlValue run_slot(CqlEval *eval, const CqlNode *node);
+CqlValue run_definition(CqlEval *eval, const CqlNode *node);
+CqlValue run_function(CqlEval *eval, const CqlNode *node);
+CqlValue run_and(CqlEval *eval, const CqlNode *node);
+CqlValue run_or(CqlEval *eval, const CqlNode *node);
+CqlValue run_implies(CqlEval *eval, const CqlNode *node);
+CqlValue run_if(CqlEval *eval, const CqlNode *node);
+CqlValue run_case(CqlEval *eval, const CqlNode *node);
+CqlValue run_coalesce(CqlEval *eval, const CqlNode *node);
+CqlValue run_list(CqlEval *eval, const CqlNode *node);
+CqlValue run_tuple(CqlEval *eval, const CqlNode *node);
+CqlValue run_interval(CqlEval *eval, const CqlNode *node);
+CqlValue run_instance(CqlEval *eval, const CqlNode *node);
+CqlValue run_query(CqlEval *eval, const CqlNode *node);
+CqlValue run_retrieve(CqlEval *eval, const CqlNode *node);
+CqlValue run_exists_retrieve(CqlEval *eval, const CqlNode *node);
+CqlValue run_patient(CqlEval *eval, const CqlNode *node);
+
+/* --- operators that the resolver binds itself --- */
+CqlValue op_property(CqlEval *eval, const CqlNode *node, const CqlValue *args);
+CqlValue op_property_choice(CqlEval *eval, const CqlNode *node, const CqlValue *args);
+CqlValue op_property_named(CqlEval *eval, const CqlNode *node, const CqlValue *args);
+CqlValue op_property_system(CqlEval *eval, const CqlNode *node, const CqlValue *args);
+CqlValue op_property_tuple(CqlEval *eval, const CqlNode *node, const CqlValue *args);
+CqlValue op_property_list(CqlEval *eval, const CqlNode *node, const CqlValue *args);
+CqlValue op_as(CqlEval *eval, const CqlNode *node, const CqlValue *args);
+CqlValue op_is(CqlEval *eval, const CqlNode *node, const CqlValue *args);
+CqlValue op_convert(CqlEval *eval, const CqlNode *node, const CqlValue *args);
+
+/* Whether a value belongs to a type, without conversion. */
+bool value_is_of(CqlValue value, const CqlType *type);
+/* The value as one of the type: itself, or implicitly converted; null when that cannot be. */
+CqlValue value_convert(CqlEval *eval, CqlValue value, const CqlType *type);
+/* What FHIRHelpers would make of an element. */
+CqlValue value_of_fhir(Arena *arena, FhirNode node);
+ConceptSet concept_set_of_codes(const CqlPlan *plan, Arena *arena, CqlValue codes);
+
+/* An evaluator for folding constants while the plan is made. */
+CqlEval eval_for_folding(const CqlPlan *plan);
+/* A list that grows in the person's arena. */
+typedef Vec(CqlValue) ValueVec;
+CqlValue value_from_vec(const ValueVec *items);
+/* Without items that equal one before (null once). */
+CqlValue list_distinct(CqlEval *eval, CqlValue list);
+bool list_has(CqlEval *eval, CqlValue list, CqlValue item);
+/* Duration or difference in a precision; uncertain where the operands are. */
+CqlValue moment_between(CqlEval *eval, CqlValue from, CqlValue to, uint8_t precision,
+                        bool is_difference);
+/* false when out of range or the unit is no time. */
+bool moment_add(CqlValue value, const CqlQuantityBody *amount, int sign, CqlValue *ret_sum);
+/* Text of ToString. */
+Str value_to_string(Arena *arena, CqlValue value);

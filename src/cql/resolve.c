@@ -1,0 +1,581 @@
+/*
+ * Libraries: their includes, their definitions, and the plan made of them.
+ */
+#include "cql/resolve_int.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+struct CqlLibraries {
+    Arena *arena;
+    Vec(const AstLibrary *) items;
+};
+
+/* --- findings --- */
+
+static void report(Resolver *r, Severity severity, uint32_t line, uint32_t column, const char *rule,
+                   const char *text)
+{
+    Diag diag = {.severity = severity,
+                 .line = line,
+                 .column = column,
+                 .rule = str_from_c(rule),
+                 .file = r->library != NULL ? r->library->ast->file : S("")};
+    diag_addf(r->diags, diag, "%s", text);
+}
+
+void resolve_error(Resolver *r, uint32_t line, uint32_t column, const char *rule,
+                   const char *format, ...)
+{
+    char text[1200];
+    va_list args;
+    va_start(args, format);
+    (void)vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    report(r, SEVERITY_ERROR, line, column, rule, text);
+}
+
+void resolve_warning(Resolver *r, uint32_t line, uint32_t column, const char *rule,
+                     const char *format, ...)
+{
+    char text[1200];
+    va_list args;
+    va_start(args, format);
+    (void)vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    report(r, SEVERITY_WARNING, line, column, rule, text);
+}
+
+/* --- libraries --- */
+
+CqlLibraries *cql_libraries_create(Arena *arena)
+{
+    CqlLibraries *libraries = ARENA_NEW(arena, CqlLibraries);
+    libraries->arena = arena;
+    return libraries;
+}
+
+bool cql_libraries_add(CqlLibraries *libraries, Str source, Str file, DiagList *diags)
+{
+    Str text = str_copy(libraries->arena, source);
+    const AstLibrary *library =
+        cql_parse_library(libraries->arena, text, str_copy(libraries->arena, file), diags);
+    if (library == NULL)
+        return false;
+    for (size_t i = 0; i < libraries->items.count; i++) {
+        const AstLibrary *other = libraries->items.items[i];
+        if (library->name.len > 0 && str_eq(other->name, library->name) &&
+            str_eq(other->version, library->version)) {
+            Diag diag = {.severity = SEVERITY_ERROR,
+                         .line = 1,
+                         .rule = S("cql-library"),
+                         .file = library->file};
+            diag_addf(diags, diag, "the library '%.*s' version '%.*s' is there already, from %.*s",
+                      STR_ARG(library->name), STR_ARG(library->version), STR_ARG(other->file));
+            return false;
+        }
+    }
+    VEC_PUSH(libraries->arena, &libraries->items, library);
+    return true;
+}
+
+size_t cql_libraries_count(const CqlLibraries *libraries)
+{
+    return libraries->items.count;
+}
+
+Str cql_libraries_name(const CqlLibraries *libraries, size_t index)
+{
+    return libraries->items.items[index]->name;
+}
+
+Str cql_libraries_version(const CqlLibraries *libraries, size_t index)
+{
+    return libraries->items.items[index]->version;
+}
+
+static bool is_helpers(const AstImport *import)
+{
+    return str_eq(import->name, S("FHIRHelpers")) || str_ends_with(import->name, S(".FHIRHelpers"));
+}
+
+bool find_include(Resolver *r, Str alias, Library **ret_library)
+{
+    for (size_t i = 0; i < r->library->ast->include_count; i++) {
+        if (str_eq(r->library->ast->includes[i].alias, alias)) {
+            *ret_library = r->library->includes[i];
+            return true;
+        }
+    }
+    return false;
+}
+
+Definition *find_definition(Library *library, Str name)
+{
+    uint64_t index;
+    return map_find(&library->by_name, name, &index) ? &library->definitions[index] : NULL;
+}
+
+static void set_up_library(Resolver *r, Library *library, const AstLibrary *ast)
+{
+    *library = (Library){.ast = ast, .name = ast->name, .version = ast->version};
+    library->definitions = ARENA_ZARRAY(r->arena, Definition, ast->def_count);
+    library->definition_count = ast->def_count;
+    library->includes = ARENA_ZARRAY(r->arena, Library *, ast->include_count);
+    map_init(&library->by_name, r->arena);
+    r->library = library;
+    for (size_t i = 0; i < ast->def_count; i++) {
+        Definition *definition = &library->definitions[i];
+        definition->ast = &ast->defs[i];
+        definition->library = library;
+        if (ast->defs[i].kind == DEF_FUNCTION)
+            continue;
+        bool is_new;
+        (void)map_intern(&library->by_name, ast->defs[i].name, i, &is_new);
+        if (!is_new)
+            resolve_error(r, ast->defs[i].line, ast->defs[i].column, "cql-name",
+                          "'%.*s' is defined twice", STR_ARG(ast->defs[i].name));
+    }
+    for (size_t i = 0; i < ast->using_count; i++) {
+        const AstImport *using = &ast->usings[i];
+        bool is_fhir = str_eq(using->name, S("FHIR"));
+        bool known_version = using->version.len == 0 || str_eq(using->version, S("4.0.1")) ||
+                             str_eq(using->version, S("4.0.0"));
+        library->uses_fhir |= is_fhir;
+        if ((!is_fhir && !str_eq(using->name, S("System"))) || (is_fhir && !known_version))
+            resolve_error(r, using->line, using->column, "cql-unsupported",
+                          "the model %.*s version '%.*s' is not supported yet; FHIR '4.0.1' is",
+                          STR_ARG(using->name), STR_ARG(using->version));
+    }
+}
+
+static void find_includes(Resolver *r, Library *library)
+{
+    r->library = library;
+    for (size_t i = 0; i < library->ast->include_count; i++) {
+        const AstImport *import = &library->ast->includes[i];
+        for (size_t j = 0; j < r->library_count; j++) {
+            Library *other = &r->libraries[j];
+            bool fits = str_eq(other->name, import->name) &&
+                        (import->version.len == 0 || str_eq(other->version, import->version));
+            if (fits && library->includes[i] == NULL)
+                library->includes[i] = other;
+        }
+        if (library->includes[i] == NULL && !is_helpers(import))
+            resolve_error(r, import->line, import->column, "cql-include",
+                          "the library '%.*s' version '%.*s' is missing", STR_ARG(import->name),
+                          STR_ARG(import->version));
+    }
+}
+
+static void resolve_operand_types(Resolver *r, Library *library)
+{
+    r->library = library;
+    for (size_t i = 0; i < library->definition_count; i++) {
+        Definition *definition = &library->definitions[i];
+        const AstDef *ast = definition->ast;
+        if (ast->kind != DEF_FUNCTION)
+            continue;
+        const CqlType **operands = ARENA_ARRAY(r->arena, const CqlType *, ast->operand_count);
+        bool ok = true;
+        for (size_t j = 0; j < ast->operand_count; j++) {
+            operands[j] = resolve_type(r, ast->operand_types[j]);
+            ok &= operands[j] != NULL;
+        }
+        definition->operands = ok ? operands : NULL;
+    }
+}
+
+/* --- terminology --- */
+
+static CqlNode *constant_of(Resolver *r, const Definition *definition, CqlKind kind,
+                            const void *body, CqlTypeKind type)
+{
+    const Ast place = {.line = definition->ast->line, .column = definition->ast->column};
+    return node_constant(r, &place, value_pointer(kind, body), type_simple(r->types, type));
+}
+
+static CqlNode *resolve_value_set(Resolver *r, const Definition *definition)
+{
+    const AstDef *ast = definition->ast;
+    CqlVocabularyBody *body = ARENA_NEW(r->arena, CqlVocabularyBody);
+    *body = (CqlVocabularyBody){.id = ast->id, .version = ast->version, .name = ast->name};
+    if (r->options->value_sets != NULL) {
+        Str canonical = ast->version.len == 0 ? ast->id
+                                              : str_format(r->arena, "%.*s|%.*s", STR_ARG(ast->id),
+                                                           STR_ARG(ast->version));
+        body->set = value_sets_find(r->options->value_sets, canonical);
+        if (body->set == NULL)
+            resolve_error(r, ast->line, ast->column, "cql-value-set",
+                          "the value set '%.*s' is missing or unusable", STR_ARG(canonical));
+        else if (r->plan->dict != NULL)
+            body->bound = value_set_bind(body->set, r->plan->dict, r->arena);
+    }
+    return constant_of(r, definition, CQL_VALUE_SET, body, TYPE_VALUE_SET);
+}
+
+static CqlNode *resolve_code(Resolver *r, const Definition *definition)
+{
+    const AstDef *ast = definition->ast;
+    CqlNode *system = resolve_expression(r, ast->system);
+    if (system == NULL)
+        return NULL;
+    if (!node_is_constant(system) || system->constant.kind != CQL_CODE_SYSTEM) {
+        resolve_error(r, ast->line, ast->column, "cql-type",
+                      "a code system is expected after from");
+        return NULL;
+    }
+    const CqlVocabularyBody *vocabulary = system->constant.ptr;
+    CqlCodeBody *code = ARENA_NEW(r->arena, CqlCodeBody);
+    *code = (CqlCodeBody){.system = vocabulary->id,
+                          .has_system = true,
+                          .code = ast->id,
+                          .has_code = true,
+                          .version = vocabulary->version,
+                          .has_version = vocabulary->version.len > 0,
+                          .display = ast->display,
+                          .has_display = ast->display.len > 0};
+    return constant_of(r, definition, CQL_CODE, code, TYPE_CODE);
+}
+
+static CqlNode *resolve_concept(Resolver *r, const Definition *definition)
+{
+    const AstDef *ast = definition->ast;
+    CqlCodeBody *codes = ARENA_ARRAY(r->arena, CqlCodeBody, ast->code_count);
+    for (size_t i = 0; i < ast->code_count; i++) {
+        CqlNode *code = resolve_expression(r, ast->codes[i]);
+        if (code == NULL)
+            return NULL;
+        if (!node_is_constant(code) || code->constant.kind != CQL_CODE) {
+            resolve_error(r, ast->line, ast->column, "cql-type", "a code is expected in a concept");
+            return NULL;
+        }
+        codes[i] = *(const CqlCodeBody *)code->constant.ptr;
+    }
+    CqlConceptBody *concept = ARENA_NEW(r->arena, CqlConceptBody);
+    *concept = (CqlConceptBody){.codes = codes,
+                                .count = ast->code_count,
+                                .display = ast->display,
+                                .has_display = ast->display.len > 0};
+    return constant_of(r, definition, CQL_CONCEPT, concept, TYPE_CONCEPT);
+}
+
+/* --- parameters --- */
+
+static const CqlParameter *supplied(const Resolver *r, const Definition *definition)
+{
+    for (size_t i = 0; i < r->options->parameter_count; i++) {
+        const CqlParameter *parameter = &r->options->parameters[i];
+        if (str_eq(parameter->name, definition->ast->name) &&
+            (parameter->library.len == 0 || str_eq(parameter->library, definition->library->name)))
+            return parameter;
+    }
+    return NULL;
+}
+
+static CqlNode *resolve_parameter(Resolver *r, const Definition *definition)
+{
+    const AstDef *ast = definition->ast;
+    const CqlType *type = ast->type == NULL ? NULL : resolve_type(r, ast->type);
+    const CqlParameter *given = supplied(r, definition);
+    const Ast *value = ast->body;
+    const Ast place = {.kind = AST_NULL, .line = ast->line, .column = ast->column};
+    if (ast->type != NULL && type == NULL)
+        return NULL;
+    if (given != NULL)
+        value = cql_parse_expression(r->arena, given->value, S("parameter"), r->diags);
+    if (given != NULL && value == NULL)
+        return NULL;
+    if (value == NULL) {
+        resolve_warning(r, ast->line, ast->column, "cql-parameter",
+                        "the parameter '%.*s' has no value: it is null", STR_ARG(ast->name));
+        value = &place;
+    }
+    CqlNode *node = resolve_expression(r, value);
+    if (node == NULL)
+        return NULL;
+    if (type != NULL && conversion_cost(r, node->type, type) < 0) {
+        resolve_error(r, ast->line, ast->column, "cql-parameter",
+                      "the parameter '%.*s' is %.*s and cannot be %.*s", STR_ARG(ast->name),
+                      STR_ARG(type->text), STR_ARG(node->type->text));
+        return NULL;
+    }
+    node = type == NULL ? node : node_convert(r, node, type);
+    if (!node_is_constant(node)) {
+        resolve_error(r, ast->line, ast->column, "cql-parameter",
+                      "the value of the parameter '%.*s' is no constant", STR_ARG(ast->name));
+        return NULL;
+    }
+    return node;
+}
+
+/* --- definitions --- */
+
+/* What of the resolver belongs to the definition in hand. */
+typedef struct {
+    Library *library;
+    Str context;
+    const Scope *scope;
+    uint32_t frame_size;
+} Focus;
+
+static Focus take_focus(Resolver *r, const Definition *definition)
+{
+    Focus before = {r->library, r->context, r->scope, r->frame_size};
+    r->library = definition->library;
+    r->context = definition->ast->context;
+    r->scope = NULL;
+    r->frame_size = 0;
+    return before;
+}
+
+static void give_back(Resolver *r, const Focus *focus)
+{
+    r->library = focus->library;
+    r->context = focus->context;
+    r->scope = focus->scope;
+    r->frame_size = focus->frame_size;
+}
+
+static bool define_expression(Resolver *r, Definition *definition)
+{
+    PlanDefinition *plan = r->plan->definitions.items[definition->index];
+    CqlNode *body = resolve_expression(r, definition->ast->body);
+    if (body == NULL)
+        return false;
+    plan->body = body;
+    plan->frame_size = r->frame_size;
+    plan->facts.type = body->type->text;
+    plan->facts.is_boolean = body->type->kind == TYPE_BOOLEAN;
+    definition->type = body->type;
+    if (node_is_constant(body))
+        definition->constant = body;
+    return true;
+}
+
+static bool define_function(Resolver *r, Definition *definition)
+{
+    const AstDef *ast = definition->ast;
+    if (definition->operands == NULL)
+        return false;
+    for (size_t i = 0; i < ast->operand_count; i++) {
+        Scope *scope = ARENA_NEW(r->arena, Scope);
+        *scope = (Scope){.outer = r->scope,
+                         .name = ast->operand_names[i],
+                         .type = definition->operands[i],
+                         .slot = r->frame_size++};
+        r->scope = scope;
+    }
+    PlanFunction *function = ARENA_NEW(r->arena, PlanFunction);
+    definition->function = function;
+    CqlNode *body = resolve_expression(r, ast->body);
+    const CqlType *type = ast->type == NULL || body == NULL ? NULL : resolve_type(r, ast->type);
+    if (body == NULL || (ast->type != NULL && type == NULL))
+        return false;
+    if (type != NULL && conversion_cost(r, body->type, type) < 0) {
+        resolve_error(r, ast->line, ast->column, "cql-type", "the function returns %.*s, not %.*s",
+                      STR_ARG(body->type->text), STR_ARG(type->text));
+        return false;
+    }
+    body = type == NULL ? body : node_convert(r, body, type);
+    *function = (PlanFunction){.body = body,
+                               .frame_size = r->frame_size,
+                               .operand_count = (uint32_t)ast->operand_count,
+                               .name = ast->name};
+    definition->type = body->type;
+    return true;
+}
+
+static bool define(Resolver *r, Definition *definition)
+{
+    CqlNode *node = NULL;
+    CqlVocabularyBody *body;
+    switch (definition->ast->kind) {
+    case DEF_EXPRESSION:
+        return define_expression(r, definition);
+    case DEF_FUNCTION:
+        return definition->ast->is_external || define_function(r, definition);
+    case DEF_PARAMETER:
+        node = resolve_parameter(r, definition);
+        break;
+    case DEF_CODE_SYSTEM:
+        body = ARENA_NEW(r->arena, CqlVocabularyBody);
+        *body = (CqlVocabularyBody){.id = definition->ast->id,
+                                    .version = definition->ast->version,
+                                    .name = definition->ast->name};
+        node = constant_of(r, definition, CQL_CODE_SYSTEM, body, TYPE_CODE_SYSTEM);
+        break;
+    case DEF_VALUE_SET:
+        node = resolve_value_set(r, definition);
+        break;
+    case DEF_CODE:
+        node = resolve_code(r, definition);
+        break;
+    case DEF_CONCEPT:
+        node = resolve_concept(r, definition);
+        break;
+    }
+    definition->constant = node;
+    definition->type = node == NULL ? NULL : node->type;
+    return node != NULL;
+}
+
+bool resolve_definition(Resolver *r, Definition *definition)
+{
+    if (definition->state == STATE_RESOLVING) {
+        resolve_error(r, definition->ast->line, definition->ast->column, "cql-cycle",
+                      "'%.*s' refers to itself", STR_ARG(definition->ast->name));
+        return false;
+    }
+    if (definition->state != STATE_UNTOUCHED)
+        return definition->state == STATE_DONE;
+    definition->state = STATE_RESOLVING;
+    Focus focus = take_focus(r, definition);
+    bool ok = define(r, definition);
+    give_back(r, &focus);
+    definition->state = ok ? STATE_DONE : STATE_FAILED;
+    return ok;
+}
+
+CqlNode *resolve_reference(Resolver *r, const Ast *place, Definition *definition)
+{
+    if (!resolve_definition(r, definition))
+        return NULL;
+    if (definition->constant != NULL)
+        return node_constant(r, place, definition->constant->constant, definition->constant->type);
+    CqlNode *node = node_new(r, place, run_definition, definition->type);
+    node->index = definition->index;
+    node->flags = NODE_IMPURE;
+    return node;
+}
+
+/* Numbers the expression definitions of a library in the order of its text. */
+static void number_definitions(Resolver *r, Library *library)
+{
+    for (size_t i = 0; i < library->definition_count; i++) {
+        Definition *definition = &library->definitions[i];
+        const AstDef *ast = definition->ast;
+        if (ast->kind != DEF_EXPRESSION)
+            continue;
+        PlanDefinition *plan = ARENA_NEW(r->arena, PlanDefinition);
+        plan->facts = (CqlDefinition){.library = library->name,
+                                      .version = library->version,
+                                      .name = ast->name,
+                                      .type = S(""),
+                                      .is_unfiltered = str_eq(ast->context, S("Unfiltered")) ||
+                                                       str_eq(ast->context, S("Population")),
+                                      .file = library->ast->file,
+                                      .line = ast->line};
+        definition->index = (uint32_t)r->plan->definitions.count;
+        VEC_PUSH(r->arena, &r->plan->definitions, plan);
+    }
+}
+
+/* The evaluation moment down to the millisecond and with an offset. */
+static Moment whole_moment(Moment now)
+{
+    if (now.year == 0)
+        now = (Moment){.year = 1970, .month = 1, .day = 1};
+    now.precision = PRECISION_MILLISECOND;
+    if (now.offset_minutes == OFFSET_NONE)
+        now.offset_minutes = 0;
+    return now;
+}
+
+static CqlPlan *new_plan(Arena *arena, const CqlPlanOptions *options)
+{
+    CqlPlan *plan = ARENA_NEW(arena, CqlPlan);
+    plan->arena = arena;
+    plan->types = type_table_create(arena);
+    plan->dict = options->dict;
+    plan->value_sets = options->value_sets;
+    plan->now = whole_moment(options->now);
+    plan->steps_max = options->steps_max == 0 ? LIMIT_CQL_STEPS : options->steps_max;
+    return plan;
+}
+
+ErrorCode cql_plan_create(Arena *arena, const CqlLibraries *libraries,
+                          const CqlPlanOptions *options, DiagList *diags, CqlPlan **ret_plan,
+                          Error *err)
+{
+    size_t errors = diags->counts[SEVERITY_ERROR];
+    CqlPlan *plan = new_plan(arena, options);
+    Resolver r = {.arena = arena,
+                  .types = plan->types,
+                  .plan = plan,
+                  .options = options,
+                  .diags = diags,
+                  .folding = eval_for_folding(plan)};
+    r.library_count = libraries->items.count;
+    r.libraries = ARENA_ZARRAY(arena, Library, r.library_count);
+    for (size_t i = 0; i < r.library_count; i++)
+        set_up_library(&r, &r.libraries[i], libraries->items.items[i]);
+    for (size_t i = 0; i < r.library_count; i++) {
+        find_includes(&r, &r.libraries[i]);
+        resolve_operand_types(&r, &r.libraries[i]);
+        number_definitions(&r, &r.libraries[i]);
+    }
+    for (size_t i = 0; i < r.library_count; i++) {
+        for (size_t j = 0; j < r.libraries[i].definition_count; j++)
+            (void)resolve_definition(&r, &r.libraries[i].definitions[j]);
+    }
+    if (diags->counts[SEVERITY_ERROR] != errors)
+        return error_set(err, ERR_DOCUMENT, "the CQL libraries have %zu errors",
+                         diags->counts[SEVERITY_ERROR] - errors);
+    plan_find_needs(plan);
+    *ret_plan = plan;
+    return ERR_OK;
+}
+
+ErrorCode cql_eval_expression(Arena *arena, Str expression, const CqlPlanOptions *options,
+                              DiagList *diags, StrBuf *out, Error *err)
+{
+    CqlLibraries *libraries = cql_libraries_create(arena);
+    AstLibrary *library = ARENA_NEW(arena, AstLibrary);
+    AstDef *definition = ARENA_NEW(arena, AstDef);
+    Ast *body = cql_parse_expression(arena, str_copy(arena, expression), S("expression"), diags);
+    if (body == NULL)
+        return error_set(err, ERR_DOCUMENT, "the expression has syntax errors");
+    *definition =
+        (AstDef){.kind = DEF_EXPRESSION, .name = S("expression"), .body = body, .context = S("")};
+    *library = (AstLibrary){.file = S("expression"), .defs = definition, .def_count = 1};
+    VEC_PUSH(arena, &libraries->items, library);
+    CqlPlan *plan;
+    ErrorCode code = cql_plan_create(arena, libraries, options, diags, &plan, err);
+    if (code != ERR_OK)
+        return code;
+    CqlEval *eval = cql_eval_create(plan);
+    CqlValue value;
+    cql_eval_begin_unfiltered(eval);
+    code = cql_eval_definition(eval, 0, &value, err);
+    if (code == ERR_OK)
+        cql_value_format(value, out);
+    cql_eval_destroy(eval);
+    return code;
+}
+
+/* --- looking into a plan --- */
+
+size_t cql_plan_definition_count(const CqlPlan *plan)
+{
+    return plan->definitions.count;
+}
+
+const CqlDefinition *cql_plan_definition(const CqlPlan *plan, size_t definition)
+{
+    ASSERT(definition < plan->definitions.count);
+    return &plan->definitions.items[definition]->facts;
+}
+
+bool cql_plan_find(const CqlPlan *plan, Str library, Str definition, size_t *ret_definition)
+{
+    for (size_t i = 0; i < plan->definitions.count; i++) {
+        const CqlDefinition *facts = &plan->definitions.items[i]->facts;
+        if (str_eq(facts->name, definition) &&
+            (library.len == 0 || str_eq(facts->library, library))) {
+            *ret_definition = i;
+            return true;
+        }
+    }
+    return false;
+}

@@ -1,0 +1,126 @@
+/*
+ * resolve_int -- from syntax trees to plan nodes: names, types, overloads, conversions.
+ *
+ * Functions that give a CqlNode give NULL after having reported a finding; callers pass the NULL on
+ * without another word. Definitions are resolved when first referred to, so that their order in the
+ * text does not matter; one that is being resolved when it is asked for again is a cycle.
+ */
+#pragma once
+
+#include "cql/operator.h"
+#include "cql/parse.h"
+
+typedef struct Library Library;
+
+typedef enum { STATE_UNTOUCHED, STATE_RESOLVING, STATE_DONE, STATE_FAILED } ResolveState;
+
+typedef struct {
+    const AstDef *ast;
+    Library *library;
+    ResolveState state;
+    const CqlType *type;
+    CqlNode *constant; /* of a parameter, code, value set, or a folded definition */
+    uint32_t index;    /* in the plan's definitions */
+    PlanFunction *function;
+    const CqlType **operands; /* of a function */
+} Definition;
+
+struct Library {
+    const AstLibrary *ast;
+    Str name;
+    Str version;
+    Definition *definitions;
+    size_t definition_count;
+    Map by_name;        /* everything but functions: index */
+    Library **includes; /* by ast include; NULL: FHIRHelpers or missing */
+    bool uses_fhir;
+};
+
+typedef struct Scope Scope;
+struct Scope {
+    const Scope *outer;
+    Str name;
+    const CqlType *type;
+    uint32_t slot;
+    bool is_item; /* of a sort: the item's elements may be named without it */
+};
+
+typedef struct {
+    Arena *arena;
+    TypeTable *types;
+    CqlPlan *plan;
+    const CqlPlanOptions *options;
+    DiagList *diags;
+    Library *libraries;
+    size_t library_count;
+    Library *library; /* that is being resolved */
+    Str context;
+    const Scope *scope;
+    uint32_t frame_size;
+    uint32_t depth;
+    CqlEval folding;
+    Map operators; /* name: first row + 1 */
+} Resolver;
+
+typedef struct {
+    Str name;
+    const Ast *place;
+    CqlNode **args;
+    uint32_t count;
+    uint8_t precision;
+} Call;
+
+/* --- findings --- */
+void resolve_error(Resolver *r, uint32_t line, uint32_t column, const char *rule,
+                   const char *format, ...) PRINTF_LIKE(5, 6);
+void resolve_warning(Resolver *r, uint32_t line, uint32_t column, const char *rule,
+                     const char *format, ...) PRINTF_LIKE(5, 6);
+
+/* --- nodes --- */
+CqlNode *node_new(Resolver *r, const Ast *place, CqlRunFn run, const CqlType *type);
+CqlNode *node_constant(Resolver *r, const Ast *place, CqlValue value, const CqlType *type);
+CqlNode *node_operator(Resolver *r, const Ast *place, CqlOperatorFn op, const CqlType *type,
+                       CqlNode *arg);
+void node_set_args(Resolver *r, CqlNode *node, CqlNode *const *args, uint32_t count);
+bool node_is_constant(const CqlNode *node);
+/* The node as a constant if it can be one: all its arguments are, and it is pure. */
+CqlNode *node_fold(Resolver *r, CqlNode *node);
+
+/* --- types (resolve_type.c) --- */
+const CqlType *resolve_type(Resolver *r, const AstType *type);
+/* How far a value of `from` is from being one of `to`; -1 when it cannot become one implicitly. */
+int conversion_cost(Resolver *r, const CqlType *from, const CqlType *to);
+/* The node with the conversion around it. The cost must not be -1. */
+CqlNode *node_convert(Resolver *r, CqlNode *node, const CqlType *to);
+/* A type that all can become; a choice if need be. */
+const CqlType *common_type(Resolver *r, CqlNode *const *nodes, size_t count);
+/* What takes part in operators: the System type behind a FHIR type, else the type itself. */
+const CqlType *system_type_of(Resolver *r, const CqlType *type);
+
+/* --- expressions --- */
+CqlNode *resolve_expression(Resolver *r, const Ast *ast);
+CqlNode *resolve_query(Resolver *r, const Ast *ast);
+CqlNode *resolve_retrieve(Resolver *r, const Ast *ast);
+CqlNode *resolve_phrase(Resolver *r, const Ast *ast);
+CqlNode *resolve_function(Resolver *r, const Ast *ast);
+CqlNode *resolve_identifier(Resolver *r, const Ast *ast);
+CqlNode *resolve_member(Resolver *r, const Ast *ast);
+CqlNode *resolve_property(Resolver *r, const Ast *place, CqlNode *object, Str name, bool quiet);
+CqlNode *resolve_literal(Resolver *r, const Ast *ast, bool is_negated);
+CqlNode *resolve_instance(Resolver *r, const Ast *ast);
+CqlNode *resolve_code_selector(Resolver *r, const Ast *ast);
+CqlNode *resolve_operator(Resolver *r, const Call *call);
+/* By name with one or two arguments. */
+CqlNode *resolve_call(Resolver *r, const Ast *place, const char *name, CqlNode *a, CqlNode *b,
+                      uint8_t precision);
+bool operator_exists(Resolver *r, Str name);
+
+/* --- definitions --- */
+/* A library's alias in the current one: false when there is none. *ret_library is NULL for
+   FHIRHelpers. */
+bool find_include(Resolver *r, Str alias, Library **ret_library);
+Definition *find_definition(Library *library, Str name);
+/* A reference to it; resolves it first where needed. */
+CqlNode *resolve_reference(Resolver *r, const Ast *place, Definition *definition);
+bool resolve_definition(Resolver *r, Definition *definition);
+void plan_find_needs(CqlPlan *plan);

@@ -1,0 +1,208 @@
+/* Literals, and selectors of codes and instances. */
+#include "cql/resolve_int.h"
+
+static CqlNode *bad_literal(Resolver *r, const Ast *ast, const char *what)
+{
+    resolve_error(r, ast->line, ast->column, "cql-literal", "%s: '%.*s'", what, STR_ARG(ast->text));
+    return NULL;
+}
+
+static CqlNode *integer_literal(Resolver *r, const Ast *ast, bool is_negated)
+{
+    int64_t value;
+    Str text = is_negated ? str_format(r->arena, "-%.*s", STR_ARG(ast->text)) : ast->text;
+    bool is_long = ast->kind == AST_LONG;
+    if (!str_to_int64(text, &value) || (!is_long && (value > INT32_MAX || value < INT32_MIN)))
+        return bad_literal(r, ast,
+                           is_long ? "out of the range of Long" : "out of the range of Integer");
+    return node_constant(r, ast, is_long ? value_long(value) : value_integer(value),
+                         type_simple(r->types, is_long ? TYPE_LONG : TYPE_INTEGER));
+}
+
+static CqlNode *decimal_literal(Resolver *r, const Ast *ast)
+{
+    Decimal value;
+    size_t point = str_find_char(ast->text, '.');
+    size_t places = ast->text.len - point - 1;
+    if (places > DECIMAL_PLACES)
+        return bad_literal(r, ast, "more than 8 digits behind the point of a Decimal");
+    if (!decimal_parse(ast->text, &value))
+        return bad_literal(r, ast, "out of the range of Decimal");
+    return node_constant(r, ast, value_decimal_scaled(r->arena, value, (uint16_t)places),
+                         type_simple(r->types, TYPE_DECIMAL));
+}
+
+static CqlNode *moment_literal(Resolver *r, const Ast *ast)
+{
+    Moment moment;
+    Str text = ast->text;
+    bool is_time = ast->kind == AST_TIME;
+    if (ast->kind == AST_DATETIME && str_ends_with(text, S("T")))
+        text = str_slice(text, 0, text.len - 1);
+    bool ok = is_time ? moment_parse_time(text, &moment) : moment_parse(text, &moment);
+    if (!ok)
+        return bad_literal(r, ast, is_time ? "no such time" : "no such date");
+    CqlTypeKind kind = is_time ? TYPE_TIME : ast->kind == AST_DATE ? TYPE_DATE : TYPE_DATETIME;
+    const CqlType *type = type_simple(r->types, kind);
+    return node_constant(r, ast, value_moment(type_value_kind(type), moment), type);
+}
+
+static bool read_quantity(Resolver *r, const Ast *ast, CqlQuantityBody *ret_quantity)
+{
+    if (!decimal_parse(ast->text, &ret_quantity->value)) {
+        (void)bad_literal(r, ast, "out of the range of Decimal");
+        return false;
+    }
+    bool is_calendar = (ast->flags & AST_CALENDAR) != 0;
+    ret_quantity->is_calendar = is_calendar;
+    ret_quantity->unit = is_calendar ? calendar_unit(ucum_time_precision(ast->unit)) : ast->unit;
+    /* Records hold units that are none; a library may compare with them. */
+    if (!is_calendar && !ucum_is_known(ast->unit))
+        resolve_warning(r, ast->line, ast->column, "cql-unit", "'%.*s' is no unit of UCUM",
+                        STR_ARG(ast->unit));
+    return true;
+}
+
+CqlNode *resolve_literal(Resolver *r, const Ast *ast, bool is_negated)
+{
+    CqlQuantityBody quantity;
+    CqlRatioBody ratio;
+    switch (ast->kind) {
+    case AST_NULL:
+        return node_constant(r, ast, value_null(), type_simple(r->types, TYPE_ANY));
+    case AST_BOOLEAN:
+        return node_constant(r, ast, value_boolean(ast->text.ptr[0] == 't'),
+                             type_simple(r->types, TYPE_BOOLEAN));
+    case AST_STRING:
+        return node_constant(r, ast, value_string(ast->text), type_simple(r->types, TYPE_STRING));
+    case AST_INTEGER:
+    case AST_LONG:
+        return integer_literal(r, ast, is_negated);
+    case AST_DECIMAL:
+        return decimal_literal(r, ast);
+    case AST_QUANTITY:
+        if (!read_quantity(r, ast, &quantity))
+            return NULL;
+        return node_constant(
+            r, ast, value_pointer(CQL_QUANTITY, arena_copy(r->arena, &quantity, sizeof(quantity))),
+            type_simple(r->types, TYPE_QUANTITY));
+    case AST_RATIO:
+        if (!read_quantity(r, ast->items[0], &ratio.numerator) ||
+            !read_quantity(r, ast->items[1], &ratio.denominator))
+            return NULL;
+        return node_constant(r, ast,
+                             value_pointer(CQL_RATIO, arena_copy(r->arena, &ratio, sizeof(ratio))),
+                             type_simple(r->types, TYPE_RATIO));
+    default:
+        return moment_literal(r, ast);
+    }
+}
+
+/* Code 'x' from "System" display 'd' */
+static bool read_code(Resolver *r, const Ast *ast, CqlCodeBody *ret_code)
+{
+    CqlNode *system = resolve_expression(r, ast->items[0]);
+    if (system == NULL)
+        return false;
+    if (!node_is_constant(system) || system->constant.kind != CQL_CODE_SYSTEM) {
+        resolve_error(r, ast->line, ast->column, "cql-type",
+                      "a code system is expected after from");
+        return false;
+    }
+    const CqlVocabularyBody *body = system->constant.ptr;
+    *ret_code = (CqlCodeBody){.system = body->id,
+                              .has_system = true,
+                              .code = ast->text,
+                              .has_code = true,
+                              .version = body->version,
+                              .has_version = body->version.len > 0,
+                              .display = ast->unit,
+                              .has_display = ast->unit.len > 0};
+    return true;
+}
+
+CqlNode *resolve_code_selector(Resolver *r, const Ast *ast)
+{
+    if (ast->kind == AST_CODE) {
+        CqlCodeBody code;
+        if (!read_code(r, ast, &code))
+            return NULL;
+        return node_constant(r, ast,
+                             value_pointer(CQL_CODE, arena_copy(r->arena, &code, sizeof(code))),
+                             type_simple(r->types, TYPE_CODE));
+    }
+    CqlConceptBody *concept = ARENA_NEW(r->arena, CqlConceptBody);
+    CqlCodeBody *codes = ARENA_ARRAY(r->arena, CqlCodeBody, ast->count);
+    for (size_t i = 0; i < ast->count; i++) {
+        if (!read_code(r, ast->items[i], &codes[i]))
+            return NULL;
+    }
+    *concept = (CqlConceptBody){.codes = codes,
+                                .count = ast->count,
+                                .display = ast->unit,
+                                .has_display = ast->unit.len > 0};
+    return node_constant(r, ast, value_pointer(CQL_CONCEPT, concept),
+                         type_simple(r->types, TYPE_CONCEPT));
+}
+
+/* What an element of an instance must be, or NULL when the type has none of the name. */
+static const CqlType *instance_element(Resolver *r, const CqlType *type, Str name)
+{
+    CqlNode probe = {.run = run_slot, .type = type, .flags = NODE_IMPURE};
+    const Ast place = {.line = 0};
+    CqlNode *element = resolve_property(r, &place, &probe, name, true);
+    return element == NULL ? NULL : element->type;
+}
+
+static bool is_constructible(const CqlType *type)
+{
+    switch (type->kind) {
+    case TYPE_QUANTITY:
+    case TYPE_RATIO:
+    case TYPE_CODE:
+    case TYPE_CONCEPT:
+    case TYPE_VALUE_SET:
+    case TYPE_CODE_SYSTEM:
+        return true;
+    default:
+        return false;
+    }
+}
+
+CqlNode *resolve_instance(Resolver *r, const Ast *ast)
+{
+    const CqlType *type = resolve_type(r, ast->type);
+    if (type == NULL)
+        return NULL;
+    if (type->kind == TYPE_FHIR && system_type_of(r, type) != type &&
+        is_constructible(system_type_of(r, type)))
+        type = system_type_of(r, type);
+    if (!is_constructible(type)) {
+        resolve_error(r, ast->line, ast->column, "cql-unsupported",
+                      "instances of %.*s cannot be made yet", STR_ARG(type->text));
+        return NULL;
+    }
+    CqlNode **args = ARENA_ARRAY(r->arena, CqlNode *, ast->count);
+    for (size_t i = 0; i < ast->count; i++) {
+        const CqlType *wanted = instance_element(r, type, ast->names[i]);
+        args[i] = resolve_expression(r, ast->items[i]);
+        if (args[i] == NULL)
+            return NULL;
+        /* One code where a list of codes is expected is a list of one. */
+        bool is_single =
+            wanted != NULL && wanted->kind == TYPE_LIST && args[i]->type == wanted->element;
+        if (is_single)
+            args[i] = resolve_call(r, ast, "ToList", args[i], NULL, 0);
+        if (wanted == NULL || conversion_cost(r, args[i]->type, wanted) < 0) {
+            resolve_error(r, ast->line, ast->column, "cql-element",
+                          "%.*s has no element '%.*s' of type %.*s", STR_ARG(type->text),
+                          STR_ARG(ast->names[i]), STR_ARG(args[i]->type->text));
+            return NULL;
+        }
+        args[i] = node_convert(r, args[i], wanted);
+    }
+    CqlNode *node = node_new(r, ast, run_instance, type);
+    node->detail = ast->names;
+    node_set_args(r, node, args, (uint32_t)ast->count);
+    return node_fold(r, node);
+}

@@ -1,0 +1,239 @@
+/* Names: aliases, definitions, libraries, and elements of what stands before a dot. */
+#include "cql/resolve_int.h"
+
+/* The property of a sort item that has this name, or NULL without a finding. */
+static CqlNode *item_element(Resolver *r, const Ast *ast, const Scope *scope)
+{
+    CqlNode *item = node_new(r, ast, run_slot, scope->type);
+    item->index = scope->slot;
+    item->flags = NODE_IMPURE;
+    return resolve_property(r, ast, item, ast->text, true);
+}
+
+static CqlNode *in_scopes(Resolver *r, const Ast *ast)
+{
+    for (const Scope *scope = r->scope; scope != NULL; scope = scope->outer) {
+        if (str_eq(scope->name, ast->text)) {
+            CqlNode *node = node_new(r, ast, run_slot, scope->type);
+            node->index = scope->slot;
+            node->flags = NODE_IMPURE;
+            return node;
+        }
+        if (scope->is_item) {
+            CqlNode *element = item_element(r, ast, scope);
+            if (element != NULL)
+                return element;
+        }
+    }
+    return NULL;
+}
+
+CqlNode *resolve_identifier(Resolver *r, const Ast *ast)
+{
+    CqlNode *node = in_scopes(r, ast);
+    if (node != NULL)
+        return node;
+    Definition *definition = find_definition(r->library, ast->text);
+    if (definition != NULL)
+        return resolve_reference(r, ast, definition);
+    if (str_eq(ast->text, S("Patient")) && str_eq(r->context, S("Patient"))) {
+        node = node_new(r, ast, run_patient, type_fhir(r->types, FHIR_TYPE_Patient));
+        node->flags = NODE_IMPURE;
+        return node;
+    }
+    resolve_error(r, ast->line, ast->column, "cql-name", "the name '%.*s' is not known here",
+                  STR_ARG(ast->text));
+    return NULL;
+}
+
+static bool is_variable(const Resolver *r, Str name)
+{
+    for (const Scope *scope = r->scope; scope != NULL; scope = scope->outer) {
+        if (str_eq(scope->name, name))
+            return true;
+    }
+    return false;
+}
+
+CqlNode *resolve_member(Resolver *r, const Ast *ast)
+{
+    const Ast *left = ast->items[0];
+    Library *library;
+    bool is_library = left->kind == AST_IDENTIFIER && !is_variable(r, left->text) &&
+                      find_include(r, left->text, &library);
+    if (!is_library) {
+        CqlNode *object = resolve_expression(r, left);
+        return object == NULL ? NULL : resolve_property(r, ast, object, ast->text, false);
+    }
+    Definition *definition = library == NULL ? NULL : find_definition(library, ast->text);
+    if (definition == NULL) {
+        resolve_error(r, ast->line, ast->column, "cql-name", "the library '%.*s' has no '%.*s'",
+                      STR_ARG(left->text), STR_ARG(ast->text));
+        return NULL;
+    }
+    if (definition->ast->is_private) {
+        resolve_error(r, ast->line, ast->column, "cql-access", "'%.*s' is private to '%.*s'",
+                      STR_ARG(ast->text), STR_ARG(library->name));
+        return NULL;
+    }
+    return resolve_reference(r, ast, definition);
+}
+
+/* --- elements --- */
+
+/* The choice group whose stem is the name: `value` of valueQuantity, valueString …; 0 for none. */
+static uint8_t find_choice(uint16_t type, Str name)
+{
+    for (uint8_t i = 1; i <= fhir_type_table[type].element_count; i++) {
+        const FhirElementInfo *info = fhir_element_info((FhirType)type, i);
+        if ((info->flags & FHIR_FLAG_CHOICE) != 0 && info->choice_stem == name.len &&
+            memcmp(info->name, name.ptr, name.len) == 0)
+            return info->choice;
+    }
+    return 0;
+}
+
+static const CqlType *choice_type(Resolver *r, uint16_t type, uint8_t group)
+{
+    const CqlType *parts[64];
+    size_t count = 0;
+    for (uint8_t i = 1; i <= fhir_type_table[type].element_count; i++) {
+        const FhirElementInfo *info = fhir_element_info((FhirType)type, i);
+        if (info->choice == group && count < COUNT_OF(parts))
+            parts[count++] = type_fhir(r->types, info->type);
+    }
+    return type_choice(r->types, parts, count);
+}
+
+static CqlNode *fhir_property(Resolver *r, const Ast *place, CqlNode *object, uint16_t type,
+                              Str name)
+{
+    if (fhir_type_is_primitive(type) && str_eq(name, S("value")))
+        return node_operator(r, place, op_fhir_value, type_of_fhir_value(r->types, type), object);
+    uint8_t element = fhir_element_by_name(type, name);
+    if (element != 0) {
+        const FhirElementInfo *info = fhir_element_info((FhirType)type, element);
+        bool is_list = (info->flags & FHIR_FLAG_LIST) != 0;
+        const CqlType *of = type_fhir(r->types, info->type);
+        CqlNode *node =
+            node_operator(r, place, op_property, is_list ? type_list(r->types, of) : of, object);
+        node->index = element;
+        node->flags |= is_list ? NODE_LIST : 0;
+        return node;
+    }
+    uint8_t group = find_choice(type, name);
+    if (group == 0)
+        return NULL;
+    CqlNode *node =
+        node_operator(r, place, op_property_choice, choice_type(r, type, group), object);
+    node->index = group;
+    return node;
+}
+
+static const CqlType *element_of_system(Resolver *r, const CqlType *type, Str name)
+{
+    static const struct {
+        CqlTypeKind owner;
+        const char *name;
+        const char *type;
+    } elements[] = {
+        {TYPE_QUANTITY, "value", "Decimal"},     {TYPE_QUANTITY, "unit", "String"},
+        {TYPE_RATIO, "numerator", "Quantity"},   {TYPE_RATIO, "denominator", "Quantity"},
+        {TYPE_CODE, "code", "String"},           {TYPE_CODE, "system", "String"},
+        {TYPE_CODE, "version", "String"},        {TYPE_CODE, "display", "String"},
+        {TYPE_CONCEPT, "codes", "List<Code>"},   {TYPE_CONCEPT, "display", "String"},
+        {TYPE_VALUE_SET, "id", "String"},        {TYPE_VALUE_SET, "version", "String"},
+        {TYPE_VALUE_SET, "name", "String"},      {TYPE_CODE_SYSTEM, "id", "String"},
+        {TYPE_CODE_SYSTEM, "version", "String"}, {TYPE_CODE_SYSTEM, "name", "String"},
+        {TYPE_INTERVAL, "lowClosed", "Boolean"}, {TYPE_INTERVAL, "highClosed", "Boolean"},
+    };
+    bool is_bound = str_eq(name, S("low")) || str_eq(name, S("high"));
+    if (type->kind == TYPE_INTERVAL && is_bound)
+        return type->element;
+    for (size_t i = 0; i < COUNT_OF(elements); i++) {
+        if (elements[i].owner == type->kind && str_eq(name, str_from_c(elements[i].name)))
+            return type_parse(r->types, str_from_c(elements[i].type));
+    }
+    return NULL;
+}
+
+static CqlNode *named_node(Resolver *r, const Ast *place, CqlOperatorFn op, const CqlType *type,
+                           CqlNode *object, Str name)
+{
+    CqlNode *node = node_operator(r, place, op, type, object);
+    node->detail = arena_copy(r->arena, &name, sizeof(name));
+    return node;
+}
+
+/* Whatever element of this name the alternatives have, found at run time. */
+static CqlNode *choice_property(Resolver *r, const Ast *place, CqlNode *object, Str name)
+{
+    const CqlType *parts[64];
+    size_t count = 0;
+    for (size_t i = 0; i < object->type->count && count < COUNT_OF(parts); i++) {
+        CqlNode *probe = node_new(r, place, run_slot, object->type->parts[i]);
+        probe->flags = NODE_IMPURE;
+        CqlNode *one = resolve_property(r, place, probe, name, true);
+        if (one != NULL)
+            parts[count++] = one->type;
+    }
+    if (count == 0)
+        return NULL;
+    return named_node(r, place, op_property_named, type_choice(r->types, parts, count), object,
+                      name);
+}
+
+static CqlNode *list_property(Resolver *r, const Ast *place, CqlNode *object, Str name)
+{
+    CqlNode *item = node_new(r, place, run_slot, object->type->element);
+    item->flags = NODE_IMPURE;
+    CqlNode *one = resolve_property(r, place, item, name, true);
+    if (one == NULL)
+        return NULL;
+    const CqlType *type = one->type->kind == TYPE_LIST ? one->type : type_list(r->types, one->type);
+    CqlNode *node = node_operator(r, place, op_property_list, type, object);
+    node->detail = one;
+    return node;
+}
+
+static CqlNode *tuple_property(Resolver *r, const Ast *place, CqlNode *object, Str name)
+{
+    const CqlType *type = object->type;
+    for (uint32_t i = 0; i < type->count; i++) {
+        if (str_eq(type->names[i], name)) {
+            CqlNode *node = node_operator(r, place, op_property_tuple, type->parts[i], object);
+            node->index = i;
+            return node;
+        }
+    }
+    return NULL;
+}
+
+CqlNode *resolve_property(Resolver *r, const Ast *place, CqlNode *object, Str name, bool quiet)
+{
+    const CqlType *type = object->type;
+    const CqlType *of_system = NULL;
+    CqlNode *node = NULL;
+    switch (type->kind) {
+    case TYPE_FHIR:
+        node = fhir_property(r, place, object, type->fhir, name);
+        break;
+    case TYPE_CHOICE:
+        node = choice_property(r, place, object, name);
+        break;
+    case TYPE_LIST:
+        node = list_property(r, place, object, name);
+        break;
+    case TYPE_TUPLE:
+        node = tuple_property(r, place, object, name);
+        break;
+    default:
+        of_system = element_of_system(r, type, name);
+        if (of_system != NULL)
+            node = named_node(r, place, op_property_system, of_system, object, name);
+    }
+    if (node == NULL && !quiet)
+        resolve_error(r, place->line, place->column, "cql-element", "%.*s has no element '%.*s'",
+                      STR_ARG(type->text), STR_ARG(name));
+    return node == NULL ? NULL : node_fold(r, node);
+}

@@ -1,0 +1,374 @@
+/* Queries and retrieves. */
+#include "cql/resolve_int.h"
+
+static void push_scope(Resolver *r, Str name, const CqlType *type, uint32_t slot, bool is_item)
+{
+    Scope *scope = ARENA_NEW(r->arena, Scope);
+    *scope =
+        (Scope){.outer = r->scope, .name = name, .type = type, .slot = slot, .is_item = is_item};
+    r->scope = scope;
+}
+
+/* Resolves a source and brings its alias into scope. */
+static bool add_source(Resolver *r, const AstSource *ast, PlanSource *ret_source)
+{
+    CqlNode *node = resolve_expression(r, ast->expression);
+    if (node == NULL)
+        return false;
+    const CqlType *type = node->type;
+    *ret_source =
+        (PlanSource){.node = node, .slot = r->frame_size++, .is_list = type->kind == TYPE_LIST};
+    push_scope(r, ast->alias, type->kind == TYPE_LIST ? type->element : type, ret_source->slot,
+               false);
+    return true;
+}
+
+static bool add_lets(Resolver *r, const AstQuery *ast, PlanQuery *query)
+{
+    query->lets = ARENA_ZARRAY(r->arena, PlanSource, ast->let_count);
+    for (size_t i = 0; i < ast->let_count; i++) {
+        CqlNode *node = resolve_expression(r, ast->lets[i].expression);
+        if (node == NULL)
+            return false;
+        query->lets[i] = (PlanSource){.node = node, .slot = r->frame_size++};
+        push_scope(r, ast->lets[i].alias, node->type, query->lets[i].slot, false);
+        query->let_count++;
+    }
+    return true;
+}
+
+static CqlNode *condition(Resolver *r, const Ast *ast)
+{
+    CqlNode *node = resolve_expression(r, ast);
+    const CqlType *boolean = type_simple(r->types, TYPE_BOOLEAN);
+    if (node == NULL)
+        return NULL;
+    if (conversion_cost(r, node->type, boolean) < 0) {
+        resolve_error(r, ast->line, ast->column, "cql-type", "a Boolean is expected, not %.*s",
+                      STR_ARG(node->type->text));
+        return NULL;
+    }
+    return node_convert(r, node, boolean);
+}
+
+static bool add_relations(Resolver *r, const AstQuery *ast, PlanQuery *query)
+{
+    query->relations = ARENA_ZARRAY(r->arena, PlanRelation, ast->relation_count);
+    for (size_t i = 0; i < ast->relation_count; i++) {
+        PlanRelation *relation = &query->relations[i];
+        const Scope *outer = r->scope;
+        relation->is_without = ast->relations[i].is_without;
+        bool ok = add_source(r, &ast->relations[i].source, &relation->source);
+        relation->such_that = ok ? condition(r, ast->relations[i].such_that) : NULL;
+        r->scope = outer;
+        if (relation->such_that == NULL)
+            return false;
+        query->relation_count++;
+    }
+    return true;
+}
+
+/* Without `return`: the item of a single source, a tuple of all otherwise. */
+static CqlNode *default_return(Resolver *r, const Ast *place, const AstQuery *ast,
+                               const PlanQuery *query)
+{
+    CqlNode *args[32];
+    const CqlType *types[32];
+    Str names[32];
+    size_t count = query->source_count < 32 ? query->source_count : 32;
+    for (size_t i = 0; i < count; i++) {
+        const CqlType *type = query->sources[i].node->type;
+        types[i] = query->sources[i].is_list ? type->element : type;
+        args[i] = node_new(r, place, run_slot, types[i]);
+        args[i]->index = query->sources[i].slot;
+        args[i]->flags = NODE_IMPURE;
+        names[i] = ast->sources[i].alias;
+    }
+    if (count == 1)
+        return args[0];
+    const CqlType *tuple = type_tuple(r->types, names, types, count);
+    CqlNode *sorted[32];
+    for (size_t i = 0; i < tuple->count; i++) {
+        for (size_t j = 0; j < count; j++) {
+            if (str_eq(tuple->names[i], names[j]))
+                sorted[i] = args[j];
+        }
+    }
+    CqlNode *node = node_new(r, place, run_tuple, tuple);
+    node_set_args(r, node, sorted, (uint32_t)tuple->count);
+    return node;
+}
+
+static bool add_sort(Resolver *r, const AstQuery *ast, const CqlType *item, PlanQuery *query)
+{
+    query->sort_slot = r->frame_size++;
+    query->sort_keys = ARENA_ZARRAY(r->arena, PlanSortKey, ast->sort_count);
+    /* Only the item is in scope: by its elements, and as $this. */
+    const Scope *outer = r->scope;
+    push_scope(r, S("$this"), item, query->sort_slot, true);
+    bool ok = true;
+    for (size_t i = 0; i < ast->sort_count && ok; i++) {
+        PlanSortKey *key = &query->sort_keys[i];
+        key->is_descending = ast->sort_keys[i].is_descending;
+        if (ast->sort_keys[i].expression != NULL) {
+            key->key = resolve_expression(r, ast->sort_keys[i].expression);
+            ok = key->key != NULL;
+        }
+        query->sort_count++;
+    }
+    r->scope = outer;
+    return ok;
+}
+
+static bool add_aggregate(Resolver *r, const AstQuery *ast, PlanQuery *query,
+                          const CqlType **ret_type)
+{
+    const CqlType *type = type_simple(r->types, TYPE_ANY);
+    query->aggregate_distinct = ast->aggregate_distinct;
+    query->aggregate_slot = r->frame_size++;
+    if (ast->aggregate_start != NULL) {
+        query->aggregate_start = resolve_expression(r, ast->aggregate_start);
+        if (query->aggregate_start == NULL)
+            return false;
+        type = query->aggregate_start->type;
+    }
+    const Scope *outer = r->scope;
+    /* Without a start the type of the result is that of the expression, taking it as any first. */
+    push_scope(r, ast->aggregate_name, type, query->aggregate_slot, false);
+    query->aggregate = resolve_expression(r, ast->aggregate);
+    r->scope = outer;
+    if (query->aggregate == NULL)
+        return false;
+    if (type->kind == TYPE_ANY && query->aggregate->type->kind != TYPE_ANY) {
+        push_scope(r, ast->aggregate_name, query->aggregate->type, query->aggregate_slot, false);
+        query->aggregate = resolve_expression(r, ast->aggregate);
+        r->scope = outer;
+    } else if (type->kind != TYPE_ANY && conversion_cost(r, query->aggregate->type, type) >= 0) {
+        query->aggregate = node_convert(r, query->aggregate, type);
+    }
+    if (query->aggregate == NULL)
+        return false;
+    *ret_type = query->aggregate->type;
+    return true;
+}
+
+static CqlNode *finish_query(Resolver *r, const Ast *place, PlanQuery *query)
+{
+    const AstQuery *ast = place->query;
+    const CqlType *type = NULL;
+    if (ast->aggregate != NULL) {
+        if (!add_aggregate(r, ast, query, &type))
+            return NULL;
+    } else {
+        query->returns = ast->returns != NULL ? resolve_expression(r, ast->returns)
+                                              : default_return(r, place, ast, query);
+        if (query->returns == NULL)
+            return NULL;
+        type = query->returns->type;
+        query->distinct = !ast->return_all && (ast->returns != NULL || query->source_count > 1);
+    }
+    if (ast->sort_count > 0 && !add_sort(r, ast, type, query))
+        return NULL;
+    bool is_list = query->is_list && ast->aggregate == NULL;
+    query->is_list = is_list;
+    CqlNode *node = node_new(r, place, run_query, is_list ? type_list(r->types, type) : type);
+    node->detail = query;
+    node->flags = NODE_IMPURE;
+    return node;
+}
+
+CqlNode *resolve_query(Resolver *r, const Ast *place)
+{
+    const AstQuery *ast = place->query;
+    const Scope *outer = r->scope;
+    PlanQuery *query = ARENA_NEW(r->arena, PlanQuery);
+    query->sources = ARENA_ZARRAY(r->arena, PlanSource, ast->source_count);
+    bool ok = true;
+    for (size_t i = 0; i < ast->source_count && ok; i++) {
+        ok = add_source(r, &ast->sources[i], &query->sources[i]);
+        query->source_count++;
+        query->is_list |= ok && query->sources[i].is_list;
+    }
+    ok = ok && add_lets(r, ast, query) && add_relations(r, ast, query);
+    if (ok && ast->where != NULL) {
+        query->where = condition(r, ast->where);
+        ok = query->where != NULL;
+    }
+    CqlNode *node = ok ? finish_query(r, place, query) : NULL;
+    r->scope = outer;
+    return node;
+}
+
+/* --- retrieves --- */
+
+enum { CODES_MAX = 65536 };
+
+static void add_code(Resolver *r, const CqlCodeBody *code, ConceptId *ids, size_t *count)
+{
+    ConceptId id = concept_dict_find(r->plan->dict, code->system, code->code);
+    if (id != CONCEPT_NONE && *count < CODES_MAX)
+        ids[(*count)++] = id;
+}
+
+static bool gather_codes(Resolver *r, CqlValue value, ConceptId *ids, size_t *count)
+{
+    const CqlConceptBody *concept = value.ptr;
+    switch (value.kind) {
+    case CQL_CODE:
+        add_code(r, value.ptr, ids, count);
+        return true;
+    case CQL_CONCEPT:
+        for (size_t i = 0; i < concept->count; i++)
+            add_code(r, &concept->codes[i], ids, count);
+        return true;
+    case CQL_LIST:
+        for (uint32_t i = 0; i < value.count; i++) {
+            if (!gather_codes(r, value_items(value)[i], ids, count))
+                return false;
+        }
+        return true;
+    default:
+        return false;
+    }
+}
+
+static bool set_codes(Resolver *r, const Ast *ast, PlanRetrieve *retrieve)
+{
+    CqlNode *node = resolve_expression(r, ast);
+    if (node == NULL)
+        return false;
+    retrieve->has_codes = true;
+    if (!node_is_constant(node)) {
+        resolve_error(
+            r, ast->line, ast->column, "cql-unsupported",
+            "codes of a retrieve that differ from person to person are not supported yet");
+        return false;
+    }
+    if (node->constant.kind == CQL_VALUE_SET) {
+        retrieve->concepts = ((const CqlVocabularyBody *)node->constant.ptr)->bound;
+        return true;
+    }
+    if (r->plan->dict == NULL)
+        return true;
+    ConceptId *ids = ARENA_ARRAY(r->arena, ConceptId, CODES_MAX);
+    size_t count = 0;
+    if (!gather_codes(r, node->constant, ids, &count)) {
+        resolve_error(r, ast->line, ast->column, "cql-type",
+                      "a value set, code, concept or list of codes is expected, not %.*s",
+                      STR_ARG(node->type->text));
+        return false;
+    }
+    retrieve->concepts = concept_set_of(r->arena, r->plan->dict, ids, count);
+    return true;
+}
+
+/* The element that a path's name means: of a choice its CodeableConcept. */
+static uint8_t path_element(uint16_t type, Str name, uint16_t *ret_type)
+{
+    uint8_t found = fhir_element_by_name(type, name);
+    for (uint8_t i = 1; found == 0 && i <= fhir_type_table[type].element_count; i++) {
+        const FhirElementInfo *info = fhir_element_info((FhirType)type, i);
+        bool is_stem = (info->flags & FHIR_FLAG_CHOICE) != 0 && info->choice_stem == name.len &&
+                       memcmp(info->name, name.ptr, name.len) == 0;
+        if (is_stem && info->type == FHIR_TYPE_CodeableConcept)
+            found = i;
+    }
+    if (found != 0)
+        *ret_type = fhir_element_info((FhirType)type, found)->type;
+    return found;
+}
+
+/* Whether the directory's concept column is made of exactly this path. */
+static bool is_directory_path(uint16_t type, const uint8_t *path)
+{
+    const FhirDirectoryInfo *info = &fhir_directory_table[type];
+    for (uint16_t i = 0; i < info->code.count && i < 1; i++) {
+        const FhirElementPath *way = &fhir_directory_path_table[info->code.first + i];
+        bool same = true;
+        for (uint8_t j = 0; j < 4; j++)
+            same &= path[j] == (j < way->count ? way->number[j] : 0);
+        if (same)
+            return true;
+    }
+    return false;
+}
+
+static bool set_path(Resolver *r, const Ast *ast, Str path, PlanRetrieve *retrieve)
+{
+    const FhirDirectoryInfo *info = &fhir_directory_table[retrieve->type];
+    if (path.len == 0) {
+        retrieve->by_directory = info->code.count > 0;
+        if (info->code.count == 0)
+            resolve_error(r, ast->line, ast->column, "cql-retrieve",
+                          "FHIR.%.*s has no primary code path; name one: [%.*s: path in …]",
+                          STR_ARG(fhir_type_name(retrieve->type)),
+                          STR_ARG(fhir_type_name(retrieve->type)));
+        return retrieve->by_directory;
+    }
+    Str rest = path;
+    Str part;
+    uint16_t type = retrieve->type;
+    for (size_t i = 0; str_split_next(&rest, '.', &part); i++) {
+        uint8_t element = i < COUNT_OF(retrieve->path) ? path_element(type, part, &type) : 0;
+        if (element == 0) {
+            resolve_error(r, ast->line, ast->column, "cql-element",
+                          "FHIR.%.*s has no code path '%.*s'",
+                          STR_ARG(fhir_type_name(retrieve->type)), STR_ARG(path));
+            return false;
+        }
+        retrieve->path[i] = element;
+    }
+    retrieve->by_directory = is_directory_path(retrieve->type, retrieve->path);
+    return true;
+}
+
+static bool same_set(const ConceptSet *a, const ConceptSet *b)
+{
+    return a->first == b->first && a->span == b->span && a->count == b->count &&
+           (a->bits == b->bits ||
+            (a->span > 0 && memcmp(a->bits, b->bits, (a->span + 63) / 64 * 8) == 0));
+}
+
+/* The number of an equal retrieve of the plan, or of this one, added. */
+static uint32_t add_retrieve(Resolver *r, const PlanRetrieve *retrieve)
+{
+    for (size_t i = 0; i < r->plan->retrieves.count; i++) {
+        const PlanRetrieve *other = &r->plan->retrieves.items[i];
+        if (other->type == retrieve->type && other->has_codes == retrieve->has_codes &&
+            other->by_directory == retrieve->by_directory &&
+            memcmp(other->path, retrieve->path, sizeof(other->path)) == 0 &&
+            same_set(&other->concepts, &retrieve->concepts))
+            return (uint32_t)i;
+    }
+    VEC_PUSH(r->arena, &r->plan->retrieves, *retrieve);
+    return (uint32_t)(r->plan->retrieves.count - 1);
+}
+
+CqlNode *resolve_retrieve(Resolver *r, const Ast *ast)
+{
+    const AstRetrieve *parts = ast->retrieve;
+    const CqlType *type = resolve_type(r, parts->type);
+    if (type == NULL)
+        return NULL;
+    if (type->kind != TYPE_FHIR || !fhir_type_is_concrete_resource((FhirType)type->fhir)) {
+        resolve_error(r, ast->line, ast->column, "cql-retrieve", "%.*s is no resource to retrieve",
+                      STR_ARG(type->text));
+        return NULL;
+    }
+    if (parts->context.len > 0) {
+        resolve_error(r, ast->line, ast->column, "cql-unsupported",
+                      "retrieves of a related context are not supported yet");
+        return NULL;
+    }
+    PlanRetrieve retrieve = {.type = type->fhir};
+    if (parts->terminology != NULL &&
+        (!set_path(r, ast, parts->path, &retrieve) || !set_codes(r, parts->terminology, &retrieve)))
+        return NULL;
+    /* By the directory, the path says nothing more. */
+    if (retrieve.by_directory)
+        memset(retrieve.path, 0, sizeof(retrieve.path));
+    CqlNode *node = node_new(r, ast, run_retrieve, type_list(r->types, type));
+    node->index = add_retrieve(r, &retrieve);
+    node->flags = NODE_IMPURE;
+    return node;
+}

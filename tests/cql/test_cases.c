@@ -1,0 +1,7 @@
+#include "base/test.h"
+#include "cql/cql.h"
+
+TEST(cql_placeholder)
+{
+    CHECK(true);
+}
