@@ -36,10 +36,14 @@ typedef struct {
     DetailRow row;
 } DetailWalk;
 
-/* The text between the marker and the end; *text goes on behind it. */
+/* The text between the marker and the end; *text goes on behind it. Most follow one another. */
 static Str take_member(Str *text, Str marker, char end)
 {
-    size_t at = str_find(*text, marker);
+    size_t at = 0;
+    if (text->len > 0 && text->ptr[0] == '"')
+        *text = str_slice(*text, 1, SIZE_MAX);
+    if (!str_starts_with(*text, marker))
+        at = str_find(*text, marker);
     if (at == SIZE_MAX)
         return S("");
     Str from = str_slice(*text, at + marker.len, SIZE_MAX);

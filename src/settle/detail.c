@@ -35,31 +35,45 @@ typedef struct {
 typedef struct {
     const DetailWriter *writer;
     SettleOut out;
-    Digest *section;
-    size_t fed; /* bytes of the buffer that the section's digest has had */
     Arena *scratch;
     CqlEval **eval;
 } DetailFile;
 
 /* --- rows --- */
 
-static void add_number(StrBuf *out, uint64_t value)
+/* A row is put together here and added in one piece: there may be millions. */
+enum { ROW_BYTES_MAX = 512, NUMBER_BYTES_MAX = 20, DAY_BYTES = 10 };
+
+typedef struct {
+    size_t len;
+    char bytes[ROW_BYTES_MAX]; /* more than all fixed parts, numbers, days and two periods */
+} Row;
+
+static inline void row_add(Row *row, Str text)
 {
-    char digits[20];
+    ASSERT(text.len <= sizeof(row->bytes) - row->len);
+    memcpy(row->bytes + row->len, text.ptr, text.len);
+    row->len += text.len;
+}
+
+static inline void row_number(Row *row, Str name, uint32_t value)
+{
+    char digits[NUMBER_BYTES_MAX];
     size_t at = sizeof(digits);
+    row_add(row, name);
     do {
         digits[--at] = (char)('0' + value % 10);
         value /= 10;
     } while (value > 0);
-    strbuf_add(out, (Str){.ptr = digits + at, .len = sizeof(digits) - at});
+    row_add(row, (Str){.ptr = digits + at, .len = sizeof(digits) - at});
 }
 
-void settle_add_day(StrBuf *out, int32_t day)
+static void row_day(Row *row, Str name, int32_t day)
 {
     int32_t year;
     int32_t month;
     int32_t of_month;
-    char text[10] = "0000-00-00";
+    char text[DAY_BYTES] = "0000-00-00";
     day_to_date(day, &year, &month, &of_month);
     for (int i = 3; i >= 0; i--, year /= 10)
         text[i] = (char)('0' + year % 10);
@@ -67,11 +81,24 @@ void settle_add_day(StrBuf *out, int32_t day)
     text[6] = (char)('0' + month % 10);
     text[8] = (char)('0' + of_month / 10);
     text[9] = (char)('0' + of_month % 10);
-    strbuf_add(out, (Str){.ptr = text, .len = sizeof(text)});
+    row_add(row, name);
+    row_add(row, (Str){.ptr = text, .len = sizeof(text)});
 }
 
+/* As JSON. An id of FHIR has nothing to escape. */
 static void add_text(StrBuf *out, Str text)
 {
+    bool is_plain = true;
+    for (size_t i = 0; i < text.len; i++) {
+        unsigned char c = (unsigned char)text.ptr[i];
+        is_plain &= c >= '-' && c <= 'z' && c != '<' && c != '\\';
+    }
+    if (is_plain) {
+        strbuf_add_char(out, '"');
+        strbuf_add(out, text);
+        strbuf_add_char(out, '"');
+        return;
+    }
     JsonWriter json;
     json_writer_init(&json, out, false);
     json_str(&json, text);
@@ -92,32 +119,27 @@ static Str decided_text(const Fact *fact)
     }
 }
 
-/* By hand rather than by JsonWriter: there may be millions of rows. */
 static void add_fact(StrBuf *out, const PlanClause *clause, Record record, const Fact *fact)
 {
+    Row row;
+    row.len = 0;
     strbuf_add(out, S("{\"person\":"));
     add_text(out, record_person_id(record));
-    strbuf_add(out, S(",\"from\":\""));
-    strbuf_add(out, clause->periods[fact->first_period].text);
-    strbuf_add(out, S("\",\"to\":\""));
-    strbuf_add(out, clause->periods[fact->last_period].text);
-    strbuf_add(out, S("\",\"cell\":"));
-    add_number(out, fact->cell);
-    if (fact->age != UINT16_MAX) {
-        strbuf_add(out, S(",\"age\":"));
-        add_number(out, fact->age);
-    }
-    strbuf_add(out, S(",\"encounters\":"));
-    add_number(out, fact->count);
-    strbuf_add(out, S(",\"of\":"));
-    add_number(out, fact->total);
-    strbuf_add(out, S(",\"next\":"));
-    add_number(out, fact->next_count);
-    strbuf_add(out, S(",\"latest\":\""));
-    settle_add_day(out, fact->latest_day);
-    strbuf_add(out, S("\",\"decided\":\""));
-    strbuf_add(out, decided_text(fact));
-    strbuf_add(out, S("\""));
+    row_add(&row, S(",\"from\":\""));
+    row_add(&row, clause->periods[fact->first_period].text);
+    row_add(&row, S("\",\"to\":\""));
+    row_add(&row, clause->periods[fact->last_period].text);
+    row_number(&row, S("\",\"cell\":"), fact->cell);
+    if (fact->age != UINT16_MAX)
+        row_number(&row, S(",\"age\":"), fact->age);
+    row_number(&row, S(",\"encounters\":"), fact->count);
+    row_number(&row, S(",\"of\":"), fact->total);
+    row_number(&row, S(",\"next\":"), fact->next_count);
+    row_day(&row, S(",\"latest\":\""), fact->latest_day);
+    row_add(&row, S("\",\"decided\":\""));
+    row_add(&row, decided_text(fact));
+    row_add(&row, S("\""));
+    strbuf_add(out, (Str){.ptr = row.bytes, .len = row.len});
 }
 
 /* What is behind the indicator, worked out anew for the person. */
@@ -177,20 +199,6 @@ static void add_header(StrBuf *out, const SettlePlan *plan, const Bucket *bucket
 
 /* --- sections and files --- */
 
-static void feed_section(DetailFile *file)
-{
-    digest_add(file->section, file->out.buf.ptr + file->fed, file->out.buf.len - file->fed);
-    file->fed = file->out.buf.len;
-}
-
-static ErrorCode flush(DetailFile *file, Error *err)
-{
-    feed_section(file);
-    ErrorCode code = settle_out_flush(&file->out, err);
-    file->fed = file->out.buf.len;
-    return code;
-}
-
 static void count_fact(const PlanClause *clause, const Fact *fact, int64_t *counts)
 {
     for (size_t period = fact->first_period; period <= fact->last_period; period++) {
@@ -204,8 +212,6 @@ static ErrorCode write_section(DetailFile *file, Bucket *bucket, Error *err)
     enum { ROWS_A_FLUSH = 64 };
     const DetailWriter *writer = file->writer;
     const PlanClause *clause = &writer->plan->clauses[bucket->clause];
-    digest_begin(file->section);
-    file->fed = file->out.buf.len;
     add_header(&file->out.buf, writer->plan, bucket);
     ErrorCode code = ERR_OK;
     for (size_t i = 0; code == ERR_OK && i < bucket->ref_count; i++) {
@@ -221,10 +227,8 @@ static ErrorCode write_section(DetailFile *file, Bucket *bucket, Error *err)
         strbuf_add(&file->out.buf, S("}\n"));
         count_fact(clause, fact, bucket->counts);
         if (code == ERR_OK && i % ROWS_A_FLUSH == 0)
-            code = flush(file, err);
+            code = settle_out_flush(&file->out, err);
     }
-    feed_section(file);
-    digest_end(file->section, bucket->data_version);
     return code;
 }
 
@@ -234,10 +238,8 @@ static ErrorCode write_file(DetailWriter *writer, size_t worker, size_t number)
     Error *err = &writer->errors[number];
     Arena *arena = arena_create(0);
     char hex[DIGEST_HEX];
-    DetailFile file = {.writer = writer,
-                       .section = digest_create(),
-                       .scratch = writer->arenas[worker],
-                       .eval = &writer->evals[worker]};
+    DetailFile file = {
+        .writer = writer, .scratch = writer->arenas[worker], .eval = &writer->evals[worker]};
     Str temporary = str_format(arena, "writing-%zu", number);
     ErrorCode code = settle_out_open(&file.out, arena, writer->folder, temporary, err);
     file.out.digest = digest_create();
@@ -257,7 +259,6 @@ static ErrorCode write_file(DetailWriter *writer, size_t worker, size_t number)
     }
     settle_out_done(&file.out);
     digest_destroy(file.out.digest);
-    digest_destroy(file.section);
     arena_destroy(arena);
     return code;
 }

@@ -64,8 +64,7 @@ static ErrorCode add_period(LineMaker *maker, const Bucket *bucket, size_t perio
     const PlanClause *clause = &maker->plan->clauses[bucket->clause];
     size_t cells = clause->rate->cell_count;
     const int64_t *counts = &bucket->counts[period * clause->option_count * cells];
-    SettleGroup group = {.first_line = maker->lines.count,
-                         .data_version = {.ptr = bucket->data_version, .len = DIGEST_HEX}};
+    SettleGroup group = {.first_line = maker->lines.count, .data_version = bucket->detail};
     VEC_PUSH(maker->arena, &maker->groups, group);
     for (size_t option = 0; option < clause->option_count; option++) {
         for (size_t cell = 0; cell < cells; cell++) {

@@ -75,7 +75,7 @@ typedef struct {
     size_t first_line; /* its lines follow one another */
     size_t line_count;
     int64_t amount_minor;
-    Str data_version; /* SHA-256 over the group's lines: what the amount was worked out from */
+    Str data_version; /* of its detail file: what the amount was worked out from */
 } SettleGroup;
 
 typedef struct {

@@ -128,7 +128,6 @@ typedef struct {
     size_t ref_count;
     /* From detail.c: persons by period, option and cell, in this order. */
     int64_t *counts;
-    char data_version[DIGEST_HEX];
     Str detail;
 } Bucket;
 
@@ -144,7 +143,6 @@ MUST_USE ErrorCode settle_buckets(Arena *arena, const SettlePlan *plan, const Fa
 /* Writes the detail files and fills each bucket's counts and digests. */
 MUST_USE ErrorCode settle_write_details(Arena *arena, const SettlePlan *plan, const Facts *facts,
                                         Buckets *buckets, const SettleOptions *options, Error *err);
-void settle_add_day(StrBuf *out, int32_t day);
 
 /* --- lines.c --- */
 /* Lines and groups into the result. */
