@@ -123,9 +123,10 @@ static void try_row(Resolver *r, const OperatorRow *row, const Call *call, Match
 static const OperatorRow *first_row(Resolver *r, Str name)
 {
     if (r->operators.count == 0) {
+        bool is_new;
         map_init(&r->operators, r->arena);
         for (size_t i = 0; operator_table[i].name != NULL; i++)
-            (void)map_intern(&r->operators, str_from_c(operator_table[i].name), i + 1, NULL);
+            (void)map_intern(&r->operators, str_from_c(operator_table[i].name), i + 1, &is_new);
     }
     uint64_t at;
     return map_find(&r->operators, name, &at) ? &operator_table[at - 1] : NULL;
