@@ -47,9 +47,15 @@ static bool evaluate(Arena *arena, Str expression, Str *ret_text)
     StrBuf out;
     strbuf_init(&out, arena, 0);
     diag_init(&diags, arena);
-    CqlPlanOptions options = {
-        .now = {.year = 2026, .month = 1, .day = 15, .hour = 10, .minute = 30, .second = 15,
-                .millisecond = 250, .offset_minutes = 0, .precision = PRECISION_MILLISECOND}};
+    CqlPlanOptions options = {.now = {.year = 2026,
+                                      .month = 1,
+                                      .day = 15,
+                                      .hour = 10,
+                                      .minute = 30,
+                                      .second = 15,
+                                      .millisecond = 250,
+                                      .offset_minutes = 0,
+                                      .precision = PRECISION_MILLISECOND}};
     ErrorCode code = cql_eval_expression(arena, expression, &options, &diags, &out, &err);
     *ret_text = strbuf_str(&out);
     if (code == ERR_OK)
