@@ -186,7 +186,7 @@ static Store *make_store(Arena *arena, Str scratch, size_t persons)
     Error err = {0};
     Store *store;
     if (getenv("BENCH_KEEP") == NULL || !io_exists(path)) {
-        Population population = population_make(arena, bench_bundles(arena, scratch), true);
+        Str bundles = bench_bundles(arena, scratch);
         Str dash = S("-");
         DiagList diags;
         diag_init(&diags, arena);
@@ -194,7 +194,7 @@ static Store *make_store(Arena *arena, Str scratch, size_t persons)
         IntakeOptions options = {.sources = &dash,
                                  .source_count = 1,
                                  .store_path = path,
-                                 .stdin_fd = population_pipe(&population, persons, UINT64_MAX)};
+                                 .stdin_fd = population_pipe(bundles, true, persons, UINT64_MAX)};
         double begin = bench_seconds();
         bench_must(intake_load(arena, &options, &diags, &report, &err), &err);
         double seconds = bench_seconds() - begin;

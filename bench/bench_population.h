@@ -9,6 +9,7 @@
  */
 #pragma once
 
+#include <poll.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -309,8 +310,9 @@ static inline size_t population_write(const Population *population, int fd, size
     return person;
 }
 
-/* A child process that writes the population into a pipe; gives the pipe's end to read from. */
-static inline int population_pipe(const Population *population, size_t persons, uint64_t bytes_max)
+/* A child process that makes a population and writes it into a pipe; gives the end to read from.
+   This process holds none of it. */
+static inline int population_pipe(Str bundles, bool is_thin, size_t persons, uint64_t bytes_max)
 {
     int ends[2];
     if (pipe(ends) != 0)
@@ -319,9 +321,14 @@ static inline int population_pipe(const Population *population, size_t persons, 
     pid_t child = fork();
     if (child == 0) {
         (void)close(ends[0]);
-        (void)population_write(population, ends[1], persons, bytes_max);
+        Arena *arena = arena_create(0);
+        Population population = population_make(arena, bundles, is_thin);
+        (void)population_write(&population, ends[1], persons, bytes_max);
         _exit(0);
     }
     (void)close(ends[1]);
+    /* Until the first bytes are there: making the population is not part of any load. */
+    struct pollfd wait = {.fd = ends[0], .events = POLLIN};
+    (void)poll(&wait, 1, -1);
     return ends[0];
 }

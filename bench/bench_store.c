@@ -8,7 +8,7 @@ enum { PERSONS = 40000, LOOKUPS = 1 << 20, WALKS = 20 };
 
 static Store *make_store(Arena *arena, Str scratch)
 {
-    Population population = population_make(arena, bench_bundles(arena, scratch), true);
+    Str bundles = bench_bundles(arena, scratch);
     Str path = io_join(arena, scratch, S("store"));
     Str dash = S("-");
     DiagList diags;
@@ -18,7 +18,7 @@ static Store *make_store(Arena *arena, Str scratch)
     IntakeOptions options = {.sources = &dash,
                              .source_count = 1,
                              .store_path = path,
-                             .stdin_fd = population_pipe(&population, PERSONS, UINT64_MAX)};
+                             .stdin_fd = population_pipe(bundles, true, PERSONS, UINT64_MAX)};
     bench_must(intake_load(arena, &options, &diags, &report, &err), &err);
     (void)close(options.stdin_fd);
     (void)wait(NULL);

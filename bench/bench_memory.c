@@ -1,0 +1,50 @@
+/*
+ * bench_memory -- 10 GB of NDJSON through a pipe into a store: how fast, and how much memory at the
+ * most, which is to stay under the default of 1 GiB and the dictionary. BENCH_BYTES says another
+ * number of bytes.
+ */
+#include <sys/resource.h>
+
+#include "bench_population.h"
+
+static uint64_t wanted_bytes(void)
+{
+    const char *given = getenv("BENCH_BYTES");
+    int64_t bytes;
+    return given != NULL && str_to_int64(str_from_c(given), &bytes) && bytes > 0
+               ? (uint64_t)bytes
+               : UINT64_C(10000000000);
+}
+
+int main(void)
+{
+    Arena *arena = arena_create(0);
+    Str scratch = bench_scratch(arena);
+    Str bundles = bench_bundles(arena, scratch);
+    Str dash = S("-");
+    DiagList diags;
+    diag_init(&diags, arena);
+    IntakeReport report;
+    Error err = {0};
+    IntakeOptions options = {.sources = &dash,
+                             .source_count = 1,
+                             .store_path = io_join(arena, scratch, S("store")),
+                             .omit_narrative = true};
+    options.stdin_fd = population_pipe(bundles, false, SIZE_MAX, wanted_bytes());
+    double begin = bench_seconds();
+    bench_must(intake_load(arena, &options, &diags, &report, &err), &err);
+    double seconds = bench_seconds() - begin;
+    (void)close(options.stdin_fd);
+    (void)wait(NULL);
+    struct rusage usage;
+    (void)getrusage(RUSAGE_SELF, &usage);
+    uint64_t bytes = bench_file_bytes(arena, options.store_path);
+    printf("%.1f GB, %zu persons, %zu resources, %zu refused, %.1f s, %.1f GB spilled\n",
+           (double)report.bytes / 1e9, (size_t)report.persons, (size_t)report.accepted,
+           (size_t)report.refused, seconds, (double)report.spilled_bytes / 1e9);
+    bench_figure("10 GB from a pipe to store", (double)report.bytes / 1e6 / seconds, "MB/s");
+    bench_figure("10 GB: peak of memory", (double)usage.ru_maxrss / 1024, "MiB");
+    bench_figure("10 GB: store, part of NDJSON", 100.0 * (double)bytes / (double)report.bytes, "%");
+    arena_destroy(arena);
+    return 0;
+}
