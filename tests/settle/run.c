@@ -16,8 +16,12 @@ SettleCase run_make(Arena *arena, const Contract *contract, const Store *store, 
 
 ErrorCode run_settle(SettleCase *settle, const SettleResult **ret_result)
 {
-    SettleInput input = {
-        .contract = settle->contract, .store = settle->store, .ledger = settle->ledger};
+    SettleInput input = {.contract = settle->contract,
+                         .store = settle->store,
+                         .measures = settle->measures,
+                         .plan = settle->plan,
+                         .cql = settle->cql,
+                         .ledger = settle->ledger};
     SettleOptions options = {.out = settle->out,
                              .posting_day = DAY_NONE,
                              .through_day = settle->through_day,

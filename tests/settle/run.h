@@ -9,6 +9,9 @@ typedef struct {
     Arena *arena;
     const Contract *contract;
     const Store *store;
+    const MeasureResults *measures; /* with plan and cql, or all NULL */
+    const MeasurePlan *plan;
+    const CqlPlan *cql;
     Ledger *ledger; /* NULL: a dry run */
     Str out;
     DiagList diags;

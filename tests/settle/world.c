@@ -102,7 +102,7 @@ Str world_ndjson(Arena *arena, const World *world, uint64_t shuffle)
     return strbuf_str(&mixed);
 }
 
-Store *world_store(Arena *arena, const World *world, uint64_t shuffle, Str folder, const char *name)
+Store *world_store_of(Arena *arena, Str ndjson, Str folder, const char *name)
 {
     Error err = {0};
     DiagList diags;
@@ -113,12 +113,16 @@ Store *world_store(Arena *arena, const World *world, uint64_t shuffle, Str folde
     Str path = io_join(arena, folder, str_from_c(name));
     IntakeOptions options = {
         .sources = &source, .source_count = 1, .store_path = path, .threads = 2};
-    Str text = world_ndjson(arena, world, shuffle);
-    bool ok = CHECK_OK(io_write_file(source, text, &err), &err) &&
+    bool ok = CHECK_OK(io_write_file(source, ndjson, &err), &err) &&
               CHECK_OK(intake_load(arena, &options, &diags, &report, &err), &err) &&
               CHECK_OK(store_open(arena, path, &store, &err), &err);
     CHECK_INT(diags.kept.count, 0);
     return ok ? store : NULL;
+}
+
+Store *world_store(Arena *arena, const World *world, uint64_t shuffle, Str folder, const char *name)
+{
+    return world_store_of(arena, world_ndjson(arena, world, shuffle), folder, name);
 }
 
 /* The later of two encounters' instants; all are in UTC. */

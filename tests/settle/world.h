@@ -34,6 +34,8 @@ Str world_ndjson(Arena *arena, const World *world, uint64_t shuffle);
 /* Loads it into folder/name; NULL (and a failed check) when that fails. Closed by the caller. */
 Store *world_store(Arena *arena, const World *world, uint64_t shuffle, Str folder,
                    const char *name);
+/* The same for any NDJSON. */
+Store *world_store_of(Arena *arena, Str ndjson, Str folder, const char *name);
 /* Number of the practice that the starter's rule gives on a day, or -1. */
 int world_practice(const WorldPerson *person, int32_t day);
 Str world_practice_id(Arena *arena, int practice);
