@@ -93,6 +93,10 @@ void write_evidence(JsonWriter *json, const EvidenceVec *evidence);
 /* A rate such as 0.714286, or null where nobody is eligible. */
 void write_rate(JsonWriter *json, Arena *arena, IndicatorRate rate);
 
+/* --- report.c --- */
+/* The page that the data are put into: another one makes another report. */
+void report_digest_page(InputDigest *digest);
+
 /* The members "registers" and "indicators" with their counts. */
 void write_registers_and_indicators(Run *run, JsonWriter *json);
 /* The members "practices", "without" and "attributed_on", for the report: numbers in arrays. */

@@ -430,6 +430,13 @@ static Str bytes(const unsigned char *data, size_t size)
     return (Str){.ptr = (const char *)data, .len = size};
 }
 
+void report_digest_page(InputDigest *digest)
+{
+    input_digest_text(digest, bytes(report_head, sizeof report_head));
+    input_digest_text(digest, bytes(report_middle, sizeof report_middle));
+    input_digest_text(digest, bytes(report_tail, sizeof report_tail));
+}
+
 ErrorCode stage_report(Run *run, Str *ret_json, Error *err)
 {
     const ProgrammeOptions *options = run->options;

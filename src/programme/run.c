@@ -3,7 +3,11 @@
 
 #include "programme/programme_int.h"
 
-/* Raised whenever a stage comes to write its files in another way. */
+#ifndef BRAID_VERSION /* given by the build */
+#define BRAID_VERSION "unknown"
+#endif
+
+/* Raised whenever a stage comes to write its files in another way within a version. */
 enum { STAGE_FORMAT = 1 };
 
 Str stage_name(Stage stage)
@@ -198,6 +202,7 @@ static ErrorCode stage_digest(Run *run, Stage stage, uint64_t *ret_digest, Error
                                               : ERR_OK;
     if (code != ERR_OK)
         return code;
+    input_digest_text(&digest, S(BRAID_VERSION));
     input_digest_number(&digest, (int64_t)below);
     if (stage != STAGE_LOAD)
         input_digest_number(&digest, (int64_t)run->programme->digest);
@@ -211,8 +216,10 @@ static ErrorCode stage_digest(Run *run, Stage stage, uint64_t *ret_digest, Error
     }
     if (stage == STAGE_SETTLE)
         input_digest_number(&digest, options->is_dry_run);
-    if (stage == STAGE_REPORT)
+    if (stage == STAGE_REPORT) {
         input_digest_number(&digest, (int64_t)options->report_persons);
+        report_digest_page(&digest);
+    }
     *ret_digest = digest.value;
     return ERR_OK;
 }

@@ -326,11 +326,11 @@
     ]);
   }
 
-  function moneyLink(chosen, title) {
+  function moneyLink(chosen, title, withCode) {
     const sum = chosen.reduce((total, line) => total + line.minor, 0);
     if (chosen.length === 0) return h("span", { class: "zero" }, "–");
     return h("button", { type: "button", "aria-label": `${title}: ${money(sum, true)}`, onclick: () => showLines(title, chosen) },
-      money(sum));
+      money(sum, withCode));
   }
 
   /* --- the sections --- */
@@ -351,13 +351,39 @@
     const gaps = indicators.reduce((sum, i) => sum + i.gaps, 0);
     section("overview", "Overview",
       h("ul", { class: "cards" },
-        card(count(measure.persons), "persons"),
+        card(h("button", { type: "button", "aria-label": plural(measure.persons, "person", "persons"),
+          onclick: () => showPersons("All persons", persons, measure.persons) }, count(measure.persons)), "persons"),
         card(count(measure.resources), "resources of their records"),
         load ? card(count(load.refused), "resources refused", load.refused > 0 ? "bad" : "") : null,
         ...registers.map((r, index) => h("li", { class: "card" },
           h("b", {}, registerLink(r, index)), h("span", {}, `on the register: ${r.title}`))),
-        card(count(gaps), "gaps in care"),
-        settle ? card(money(settle.total_minor, true), "payments") : null));
+        card(gaps === 0 ? "0" : h("button", { type: "button", class: "gapcount", "aria-label": plural(gaps, "gap in care", "gaps in care"),
+          onclick: showAllGaps }, count(gaps)), "gaps in care"),
+        settle ? card(moneyLink(lines, "All payments", true), "payments") : null));
+  }
+
+  /* A row a person with a gap, with all of their gaps. */
+  function showAllGaps() {
+    const open = (p) => [...p.answers].filter(([, answer]) => answer.status === "gap");
+    const list = persons.filter((p) => open(p).length > 0);
+    show("Gaps in care", () => [
+      h("p", { class: "soft" }, `${plural(list.length, "person", "persons")} with a gap.`),
+      ...table(null, personColumns([
+        { title: "Gaps", cell: (p) => h("ul", { class: "facts" }, open(p).map(([i]) => h("li", {}, indicators[i].title))) },
+        { title: "What closes them", cell: (p) => h("ul", { class: "facts" }, open(p).map(([i]) => h("li", {}, indicators[i].closes))) },
+      ]), list),
+    ]);
+  }
+
+  function registerOfPractice(practice, index) {
+    const number = practice.registers[index];
+    if (number === 0) return h("span", { class: "zero" }, "0");
+    return h("button", {
+      type: "button", "aria-label": `${count(number)}: ${registers[index].title}, ${practice.name}`,
+      onclick: () => showPersons(`Register: ${registers[index].title}, ${practice.name}`,
+        persons.filter((p) => p.practice === practice.index && p.registers.includes(index)), number,
+        [{ title: "Because of", cell: (p) => facts(p.why[p.registers.indexOf(index)]) }]),
+    }, count(number));
   }
 
   function registerLink(register, index) {
@@ -385,7 +411,7 @@
           h("div", { class: "rate" }, h("b", {}, percent(indicator.rate)),
             h("div", { class: "small" },
               answerLink(indicator.achieved, index, "achieved", null), " of ",
-              count(indicator.achieved + indicator.gaps), " · ",
+              `${count(indicator.achieved + indicator.gaps)} · `,
               answerLink(indicator.gaps, index, "gap", null, "gapcount"), " gaps",
               indicator.excluded > 0 ? [" · ", answerLink(indicator.excluded, index, "excluded", null), " excluded"] : null))))));
   }
@@ -403,11 +429,12 @@
         "How many of a practice’s persons on a register miss what an indicator asks for.",
         [
           { title: "Practice", cell: (p) => p.name, class: "stick wrap" },
-          ...registers.map((r, i) => ({ title: `Register: ${r.title}`, num: true, cell: (p) => count(p.registers[i]) })),
+          ...registers.map((r, i) => ({ title: `Register: ${r.title}`, num: true, cell: (p) => registerOfPractice(p, i) })),
           ...indicators.map((indicator, i) => ({
             title: indicator.title, num: true,
             cell: (p) => (p.indicators[i][0] === 0 ? h("span", { class: "zero" }, "–")
-              : h("span", {}, answerLink(p.indicators[i][3], i, "gap", p.index, "gapcount"), ` of ${count(p.indicators[i][2] + p.indicators[i][3])}`)),
+              : h("span", {}, answerLink(p.indicators[i][3], i, "gap", p.index, "gapcount"), " of ",
+                answerLink(p.indicators[i][0], i, null, p.index))),
           })),
         ], shown).filter((x) => x));
     };
@@ -466,6 +493,17 @@
     if (settle.ledger) drawLedger(settle.ledger);
   }
 
+  /* An account opens the payment lines that were posted to it. */
+  function accountCell(account) {
+    const last = account.account.slice(account.account.lastIndexOf(":") + 1);
+    const posted = lines.filter((l) => (account.account.startsWith("payable:") && l.practice === last) ||
+      (account.account.startsWith("expense:") && data.clauses[l.clause].id === last));
+    const name = account.name && account.name !== account.account ? account.name : account.account;
+    const text = posted.length === 0 ? name
+      : h("button", { type: "button", onclick: () => showLines(name, posted) }, name);
+    return h("span", {}, text, h("span", { class: "soft small mono" }, ` ${account.account}`));
+  }
+
   function drawLedger(ledger) {
     const debit = ledger.accounts.reduce((sum, a) => sum + a.debit_minor, 0);
     const credit = ledger.accounts.reduce((sum, a) => sum + a.credit_minor, 0);
@@ -473,7 +511,7 @@
       h("p", { class: "soft" }, `${plural(ledger.entries, "entry", "entries")}; the balances of all accounts add up to ${money(ledger.trial_balance_minor, true)}.`),
       h("div", { class: "panel scroll", tabindex: "0", role: "region", "aria-label": "Trial balance" },
         ...table(`Trial balance, ${data.currency.code}`, [
-          { title: "Account", cell: (a) => h("span", {}, h("span", { class: "mono" }, a.account), a.name && a.name !== a.account ? ` ${a.name}` : "") },
+          { title: "Account", cell: accountCell },
           { title: "Debit", num: true, cell: (a) => money(a.debit_minor) },
           { title: "Credit", num: true, cell: (a) => money(a.credit_minor) },
           { title: "Balance", num: true, cell: (a) => money(a.balance_minor) },
