@@ -1,9 +1,271 @@
-/* Filled in below: see plan_find_needs. */
-#include "cql/resolve_int.h"
+/*
+ * Which persons can be passed over: what a definition is worth for a record that has none of the
+ * entries that its retrieves look for.
+ *
+ * Each node is looked at as if all retrieves gave empty lists. Either its value is then known
+ * (a constant), together with the retrieves that were relied on to be empty, or it is not known,
+ * because it depends on the person otherwise (age, date of death). `and` and `or` need one side
+ * only where that decides: a register that asks `alive and exists [Condition: …]` is known to be
+ * false from the condition alone. Where a definition's value is known, the retrieves relied on are
+ * its needs: a record with no directory entry for any of them has that value.
+ */
+#include "cql/plan_int.h"
+
+typedef struct {
+    bool is_known;
+    CqlValue value;
+    uint64_t *relied; /* bits by retrieve; NULL: none */
+} Empty;
+
+typedef struct {
+    CqlPlan *plan;
+    CqlEval eval;
+    Empty *definitions;
+    uint8_t *states;
+    size_t words;
+    unsigned depth;
+} Needs;
+
+static Empty look(Needs *needs, const CqlNode *node);
+
+static Empty unknown(void)
+{
+    return (Empty){.is_known = false};
+}
+
+static Empty known(CqlValue value)
+{
+    return (Empty){.is_known = true, .value = value};
+}
+
+static uint64_t *join(Needs *needs, const uint64_t *a, const uint64_t *b)
+{
+    if (a == NULL && b == NULL)
+        return NULL;
+    uint64_t *bits = ARENA_ZARRAY(needs->plan->arena, uint64_t, needs->words);
+    for (size_t i = 0; i < needs->words; i++)
+        bits[i] = (a == NULL ? 0 : a[i]) | (b == NULL ? 0 : b[i]);
+    return bits;
+}
+
+static size_t count_bits(const Needs *needs, const uint64_t *bits)
+{
+    size_t count = 0;
+    for (size_t i = 0; bits != NULL && i < needs->words; i++)
+        count += (size_t)__builtin_popcountll(bits[i]);
+    return count;
+}
+
+static Empty look_retrieve(Needs *needs, const CqlNode *node, CqlValue empty)
+{
+    Empty result = known(empty);
+    result.relied = ARENA_ZARRAY(needs->plan->arena, uint64_t, needs->words);
+    result.relied[node->index / 64] |= UINT64_C(1) << (node->index % 64);
+    return result;
+}
+
+static Empty look_definition(Needs *needs, uint32_t index)
+{
+    if (needs->states[index] == SLOT_EMPTY) {
+        needs->states[index] = SLOT_BUSY;
+        needs->definitions[index] = look(needs, needs->plan->definitions.items[index]->body);
+        needs->states[index] = SLOT_DONE;
+    }
+    return needs->states[index] == SLOT_DONE ? needs->definitions[index] : unknown();
+}
+
+/* and/or/implies: one side that decides is enough, and the one with fewer needs is taken. */
+static Empty look_logic(Needs *needs, const CqlNode *node)
+{
+    Empty sides[2] = {look(needs, node->args[0]), look(needs, node->args[1])};
+    bool is_and = node->run == run_and;
+    const Empty *best = NULL;
+    for (size_t i = 0; i < 2; i++) {
+        Tri decisive = is_and || (node->run == run_implies && i == 0) ? TRI_FALSE : TRI_TRUE;
+        bool decides = sides[i].is_known && value_truth(sides[i].value) == decisive &&
+                       sides[i].value.kind == CQL_BOOLEAN;
+        if (decides &&
+            (best == NULL || count_bits(needs, sides[i].relied) < count_bits(needs, best->relied)))
+            best = &sides[i];
+    }
+    if (best != NULL) {
+        Empty result = known(value_boolean(!is_and));
+        result.relied = best->relied;
+        return result;
+    }
+    if (!sides[0].is_known || !sides[1].is_known)
+        return unknown();
+    Tri a = value_truth(sides[0].value);
+    Tri b = value_truth(sides[1].value);
+    Tri tri = is_and ? tri_and(a, b) : tri_or(node->run == run_implies ? tri_not(a) : a, b);
+    Empty result = known(value_tri(tri));
+    result.relied = join(needs, sides[0].relied, sides[1].relied);
+    return result;
+}
+
+/* if and case over conditions: follow the branch that is taken. */
+static Empty look_branches(Needs *needs, const CqlNode *node)
+{
+    bool is_if = node->run == run_if;
+    uint64_t *relied = NULL;
+    if (!is_if && node->args[0] != NULL)
+        return unknown();
+    for (uint32_t i = is_if ? 0 : 1; i + 1 < node->count; i += 2) {
+        Empty condition = look(needs, node->args[i]);
+        if (!condition.is_known)
+            return unknown();
+        relied = join(needs, relied, condition.relied);
+        if (cql_value_is_true(condition.value)) {
+            Empty result = look(needs, node->args[i + 1]);
+            result.relied = join(needs, relied, result.relied);
+            return result;
+        }
+    }
+    Empty result = look(needs, node->args[node->count - 1]);
+    result.relied = join(needs, relied, result.relied);
+    return result;
+}
+
+static Empty look_coalesce(Needs *needs, const CqlNode *node)
+{
+    uint64_t *relied = NULL;
+    for (uint32_t i = 0; i < node->count; i++) {
+        Empty value = look(needs, node->args[i]);
+        if (!value.is_known)
+            return unknown();
+        relied = join(needs, relied, value.relied);
+        if (value.value.kind != CQL_NULL) {
+            value.relied = relied;
+            return value;
+        }
+    }
+    Empty result = known(value_null());
+    result.relied = relied;
+    return result;
+}
+
+/* A query over nothing: an empty list, no item, or the start of the aggregate. */
+static Empty look_query(Needs *needs, const CqlNode *node)
+{
+    const PlanQuery *query = node->detail;
+    for (size_t i = 0; i < query->source_count; i++) {
+        Empty source = look(needs, query->sources[i].node);
+        /* A source that depends on an earlier row is never reached when that one is empty. */
+        if (!source.is_known)
+            continue;
+        bool is_null = source.value.kind == CQL_NULL;
+        bool is_empty = source.value.kind == CQL_LIST && source.value.count == 0;
+        if (!is_null && !is_empty)
+            continue;
+        Empty result = known(value_list(NULL, 0));
+        result.relied = source.relied;
+        if (query->aggregate != NULL) {
+            Empty start = query->aggregate_start == NULL ? known(value_null())
+                                                         : look(needs, query->aggregate_start);
+            if (!start.is_known)
+                return unknown();
+            result.value = start.value;
+            result.relied = join(needs, result.relied, start.relied);
+        } else if (!query->is_list || (is_null && query->source_count == 1)) {
+            result.value = value_null();
+        }
+        return result;
+    }
+    return unknown();
+}
+
+/* An operator: null of a strict one decides; else all arguments must be known, and it is run. */
+static Empty look_operator(Needs *needs, const CqlNode *node)
+{
+    CqlValue args[8];
+    uint64_t *relied = NULL;
+    bool all_known = true;
+    if (node->count > COUNT_OF(args))
+        return unknown();
+    for (uint32_t i = 0; i < node->count; i++) {
+        Empty arg = look(needs, node->args[i]);
+        if (!arg.is_known) {
+            all_known = false;
+            continue;
+        }
+        if (arg.value.kind == CQL_NULL && (node->flags & NODE_STRICT) != 0) {
+            arg.value = value_null();
+            return arg;
+        }
+        args[i] = arg.value;
+        relied = join(needs, relied, arg.relied);
+    }
+    if (!all_known || (node->flags & NODE_IMPURE) != 0)
+        return unknown();
+    needs->eval.failed = false;
+    needs->eval.steps = 0;
+    Empty result = known(node->op(&needs->eval, node, args));
+    result.relied = relied;
+    return needs->eval.failed ? unknown() : result;
+}
+
+static Empty look_at(Needs *needs, const CqlNode *node)
+{
+    if (node->run == run_constant)
+        return known(node->constant);
+    if (node->run == run_retrieve)
+        return look_retrieve(needs, node, value_list(NULL, 0));
+    if (node->run == run_exists_retrieve)
+        return look_retrieve(needs, node, value_boolean(false));
+    if (node->run == run_definition)
+        return look_definition(needs, node->index);
+    if (node->run == run_and || node->run == run_or || node->run == run_implies)
+        return look_logic(needs, node);
+    if (node->run == run_if || node->run == run_case)
+        return look_branches(needs, node);
+    if (node->run == run_coalesce)
+        return look_coalesce(needs, node);
+    if (node->run == run_query)
+        return look_query(needs, node);
+    return node->run == run_operator ? look_operator(needs, node) : unknown();
+}
+
+static Empty look(Needs *needs, const CqlNode *node) /* NOLINT(misc-no-recursion) */
+{
+    if (needs->depth >= LIMIT_CQL_DEPTH)
+        return unknown();
+    needs->depth++;
+    Empty result = look_at(needs, node);
+    needs->depth--;
+    return result;
+}
+
+static void set_needs(Needs *needs, PlanDefinition *definition, const Empty *empty)
+{
+    Arena *arena = needs->plan->arena;
+    definition->has_needs = empty->is_known;
+    if (!empty->is_known)
+        return;
+    definition->value_without = empty->value;
+    size_t count = count_bits(needs, empty->relied);
+    CqlNeed *list = ARENA_ARRAY(arena, CqlNeed, count);
+    for (size_t i = 0; i < needs->plan->retrieves.count && count > 0; i++) {
+        const PlanRetrieve *retrieve = &needs->plan->retrieves.items[i];
+        if ((empty->relied[i / 64] >> (i % 64) & 1) == 0)
+            continue;
+        bool by_codes = retrieve->has_codes && retrieve->by_directory;
+        list[definition->need_count++] =
+            (CqlNeed){.type = retrieve->type, .concepts = by_codes ? &retrieve->concepts : NULL};
+    }
+    definition->needs = list;
+}
 
 void plan_find_needs(CqlPlan *plan)
 {
-    (void)plan;
+    size_t count = plan->definitions.count;
+    Needs needs = {.plan = plan, .eval = eval_for_folding(plan)};
+    needs.words = (plan->retrieves.count + 63) / 64;
+    needs.definitions = ARENA_ZARRAY(plan->arena, Empty, count);
+    needs.states = ARENA_ZARRAY(plan->arena, uint8_t, count);
+    for (uint32_t i = 0; i < count; i++) {
+        Empty empty = look_definition(&needs, i);
+        set_needs(&needs, plan->definitions.items[i], &empty);
+    }
 }
 
 bool cql_plan_needs(const CqlPlan *plan, size_t definition, const CqlNeed **ret_needs,

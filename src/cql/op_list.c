@@ -261,7 +261,7 @@ OP(op_properly_included_in_list)
 OP(op_properly_in_list)
 {
     if (args[1].kind != CQL_LIST)
-        return value_boolean(false);
+        return args[0].kind == CQL_LIST ? value_null() : value_boolean(false);
     CqlValue item = args[0];
     Tri other = TRI_FALSE;
     for (uint32_t i = 0; i < args[1].count; i++) {

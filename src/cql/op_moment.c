@@ -378,10 +378,12 @@ CqlValue moment_between(CqlEval *eval, CqlValue from, CqlValue to, uint8_t preci
     if (certain) {
         low = high = measure(&from.moment, &to.moment, precision);
     } else {
-        Moment from_first = widen(from.moment, needed, false);
-        Moment from_last = widen(from.moment, needed, true);
-        Moment to_first = widen(to.moment, needed, false);
-        Moment to_last = widen(to.moment, needed, true);
+        /* Once one of them is uncertain, what is below the other's precision counts too. */
+        uint8_t least = is_difference || from.kind == CQL_DATE ? needed : PRECISION_MILLISECOND;
+        Moment from_first = widen(from.moment, least, false);
+        Moment from_last = widen(from.moment, least, true);
+        Moment to_first = widen(to.moment, least, false);
+        Moment to_last = widen(to.moment, least, true);
         low = measure(&from_last, &to_first, precision);
         high = measure(&from_first, &to_last, precision);
     }

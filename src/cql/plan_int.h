@@ -188,6 +188,8 @@ CqlValue value_convert(CqlEval *eval, CqlValue value, const CqlType *type);
 CqlValue value_of_fhir(Arena *arena, FhirNode node);
 ConceptSet concept_set_of_codes(const CqlPlan *plan, Arena *arena, CqlValue codes);
 
+/* Works out cql_plan_needs() of every definition. */
+void plan_find_needs(CqlPlan *plan);
 /* An evaluator for folding constants while the plan is made. */
 CqlEval eval_for_folding(const CqlPlan *plan);
 /* A list that grows in the person's arena. */

@@ -123,4 +123,3 @@ Definition *find_definition(Library *library, Str name);
 /* A reference to it; resolves it first where needed. */
 CqlNode *resolve_reference(Resolver *r, const Ast *place, Definition *definition);
 bool resolve_definition(Resolver *r, Definition *definition);
-void plan_find_needs(CqlPlan *plan);

@@ -40,7 +40,8 @@ static CqlNode *moment_literal(Resolver *r, const Ast *ast)
     if (ast->kind == AST_DATETIME && str_ends_with(text, S("T")))
         text = str_slice(text, 0, text.len - 1);
     bool ok = is_time ? moment_parse_time(text, &moment) : moment_parse(text, &moment);
-    if (!ok)
+    /* FHIR has a leap second, CQL has not. */
+    if (!ok || str_find(text, S(":60")) != SIZE_MAX)
         return bad_literal(r, ast, is_time ? "no such time" : "no such date");
     CqlTypeKind kind = is_time ? TYPE_TIME : ast->kind == AST_DATE ? TYPE_DATE : TYPE_DATETIME;
     const CqlType *type = type_simple(r->types, kind);

@@ -411,6 +411,26 @@ static bool is_definite_year_or_month(const CqlQuantityBody *quantity)
     return !quantity->is_calendar && (precision == PRECISION_YEAR || precision == PRECISION_MONTH);
 }
 
+static int64_t days_of(const CqlQuantityBody *quantity)
+{
+    if (!is_indefinite(quantity))
+        return 1;
+    return ucum_time_precision(quantity->unit) == PRECISION_YEAR ? 365 : 30;
+}
+
+/* For ~ a calendar year is 365 days and a month 30. */
+static Order equivalent_days(const CqlQuantityBody *a, const CqlQuantityBody *b)
+{
+    Decimal left = {.units = a->value.units * days_of(a)};
+    Decimal right = {.units = b->value.units * days_of(b)};
+    if (!is_indefinite(a) && !ucum_convert(a->value, a->unit, S("d"), &left))
+        return ORDER_UNKNOWN;
+    if (!is_indefinite(b) && !ucum_convert(b->value, b->unit, S("d"), &right))
+        return ORDER_UNKNOWN;
+    int sign = decimal_cmp(left, right);
+    return sign < 0 ? ORDER_LESS : sign > 0 ? ORDER_GREATER : ORDER_EQUAL;
+}
+
 Order quantity_order(const CqlQuantityBody *a, const CqlQuantityBody *b, bool for_equivalence)
 {
     Decimal left = a->value;
@@ -419,6 +439,8 @@ Order quantity_order(const CqlQuantityBody *a, const CqlQuantityBody *b, bool fo
                      (is_indefinite(b) && is_definite_year_or_month(a));
         if (mixed && !for_equivalence)
             return ORDER_UNKNOWN;
+        if (for_equivalence && (is_indefinite(a) != is_indefinite(b)) && !mixed)
+            return equivalent_days(a, b);
         bool both_calendar = is_indefinite(a) && is_indefinite(b);
         if (both_calendar) {
             int64_t months_a = ucum_time_precision(a->unit) == PRECISION_YEAR ? 12 : 1;

@@ -283,7 +283,13 @@ static Tri tuple_equal(const ValueContext *context, const CqlTupleBody *a, const
         if (!str_eq(a->type->names[i], b->type->names[i]))
             return TRI_FALSE;
     }
-    return items_equal(context, a->values, b->values, a->type->count);
+    /* Element by element: the first that differs or is unknown decides. */
+    for (size_t i = 0; i < a->type->count; i++) {
+        Tri tri = items_equal(context, &a->values[i], &b->values[i], 1);
+        if (tri != TRI_TRUE)
+            return tri;
+    }
+    return TRI_TRUE;
 }
 
 static Tri interval_equal(const ValueContext *context, const CqlIntervalBody *a,
