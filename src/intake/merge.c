@@ -39,7 +39,8 @@ typedef struct {
 typedef struct {
     const MergeOptions *options;
     Arena *arena;
-    pthread_mutex_t lock; /* of the report and the failure */
+    Arena **worker_arenas; /* reset after each piece: their memory is used again */
+    pthread_mutex_t lock;  /* of the report and the failure */
     Vec(Unit) units;
     Vec(Piece) pieces;
     size_t partition_count;
@@ -144,8 +145,10 @@ static void plan(Merge *merge)
 
 /* ---- what is refused while merging ---- */
 
+/* What a worker needs for a unit. */
 typedef struct {
     Merge *merge;
+    Arena *arena;
     Output *output; /* made at the first refusal */
 } Refusals;
 
@@ -248,7 +251,7 @@ static void count_batch(Merge *merge, const RecordBatch *batch, bool is_shared)
 static ErrorCode merge_piece(Merge *merge, Spill *spill, const Unit *buckets, size_t partition,
                              Refusals *refusals, Error *err)
 {
-    Arena *arena CLEANUP(arena_cleanup) = arena_create(1 << 20);
+    Arena *arena = refusals->arena;
     RecordBuilder *builder = create_builder(arena, merge, false, refusals);
     const SpillVisit visit = {
         .visit = add_visited, .context = builder, .arena = arena, .keeps = true};
@@ -266,6 +269,7 @@ static ErrorCode merge_piece(Merge *merge, Spill *spill, const Unit *buckets, si
     }
     for (uint32_t i = buckets->bucket_first; i < buckets->bucket_end; i++)
         spill_drop(spill, i);
+    arena_reset(arena);
     return code;
 }
 
@@ -433,10 +437,10 @@ static ErrorCode merge_shared(Merge *merge, Refusals *refusals, Error *err)
 /* ---- all of it ---- */
 
 /* Item 0 is the shared batch; the others are units. */
-static bool merge_item(void *context, UNUSED size_t worker, size_t item)
+static bool merge_item(void *context, size_t worker, size_t item)
 {
     Merge *merge = context;
-    Refusals refusals = {.merge = merge};
+    Refusals refusals = {.merge = merge, .arena = merge->worker_arenas[worker]};
     Error err = {0};
     const Unit *unit = item == 0 ? NULL : &merge->units.items[item - 1];
     ErrorCode code = unit == NULL ? merge_shared(merge, &refusals, &err)
@@ -467,10 +471,15 @@ ErrorCode merge_run(const MergeOptions *options, Error *err)
     uint64_t free_memory = options->memory_max > held ? options->memory_max - held : 0;
     uint64_t at_once = free_memory / (merge.largest * MEMORY_FACTOR + 1);
     size_t threads = at_once < options->threads ? (size_t)at_once : options->threads;
+    merge.worker_arenas = ARENA_ARRAY(arena, Arena *, threads + 1);
+    for (size_t i = 0; i <= threads; i++)
+        merge.worker_arenas[i] = arena_create(1 << 20);
     progress_begin(options->progress, S("merge"), sum_fine(&merge, 0, FINE_COUNT).bytes,
                    S("bytes"));
     bool is_done = work_run(threads, merge.units.count + 1, merge_item, &merge);
     progress_end(options->progress);
+    for (size_t i = 0; i <= threads; i++)
+        arena_destroy(merge.worker_arenas[i]);
     pthread_mutex_destroy(&merge.lock);
     if (is_done)
         return ERR_OK;
