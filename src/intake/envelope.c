@@ -30,10 +30,9 @@ static bool skip_char(Scan *scan, char wanted)
 /* Passes a string, quotes included. */
 static bool skip_string(Scan *scan, Str *ret_text)
 {
-    const char *from = scan->at;
     if (!skip_char(scan, '"'))
         return false;
-    from = scan->at - 1;
+    const char *from = scan->at - 1;
     while (scan->at < scan->end && *scan->at != '"')
         scan->at += *scan->at == '\\' && scan->at + 1 < scan->end ? 2 : 1;
     if (!skip_char(scan, '"'))

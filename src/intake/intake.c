@@ -148,21 +148,22 @@ static ErrorCode pass_on(Worker *worker, const FhirParsed *parsed, uint32_t inde
         .type = facts->type,
         .is_shared = facts->is_shared,
     };
+    SpillItem item = {
+        .head = &record, .tape = parsed->tape, .id = facts->id, .person_id = facts->patient_id};
     if (facts->is_shared) {
         if (is_seen(worker, parsed)) {
             worker->repeated++;
             return ERR_OK;
         }
-        return spill_add(worker->load->spill, worker->number, BUCKET_COUNT, &record, parsed->tape,
-                         facts->id, (Str){0}, err);
+        item.person_id = (Str){0};
+        return spill_add(worker->load->spill, worker->number, BUCKET_COUNT, &item, err);
     }
     record.person_hash = str_hash(facts->patient_id);
     FineCount *fine = &worker->fine[record.person_hash >> (64 - FINE_BITS)];
     fine->bytes += parsed->tape_size;
     fine->persons += facts->type == FHIR_TYPE_Patient;
     size_t bucket = (size_t)(record.person_hash >> (64 - BUCKET_BITS));
-    return spill_add(worker->load->spill, worker->number, bucket, &record, parsed->tape, facts->id,
-                     facts->patient_id, err);
+    return spill_add(worker->load->spill, worker->number, bucket, &item, err);
 }
 
 static ErrorCode take_resource(Worker *worker, const FhirParsed *parsed, uint32_t index, Error *err)

@@ -128,8 +128,15 @@ typedef struct {
 
 Spill *spill_create(const SpillOptions *options);
 void spill_destroy(Spill *spill);
-MUST_USE ErrorCode spill_add(Spill *spill, size_t lane, size_t bucket, const SpillRecord *head,
-                             const uint8_t *tape, Str id, Str person_id, Error *err);
+/* What is copied together as one record; the lengths in the head are filled from here. */
+typedef struct {
+    const SpillRecord *head;
+    const uint8_t *tape;
+    Str id;
+    Str person_id;
+} SpillItem;
+MUST_USE ErrorCode spill_add(Spill *spill, size_t lane, size_t bucket, const SpillItem *item,
+                             Error *err);
 /* All has been added: from here buckets may be visited, each by any one thread. */
 MUST_USE ErrorCode spill_seal(Spill *spill, Error *err);
 /* Calls visit for every record of a bucket. What is in files is read into the arena; with keeps,

@@ -295,8 +295,12 @@ static ErrorCode deal_record(void *context, const SpillRecord *record, Error *er
     }
     const uint8_t *tape = spill_record_tape(record);
     const char *id = (const char *)tape + record->tape_size;
-    return spill_add(deal->spill, 0, from, record, tape, (Str){.ptr = id, .len = record->id_len},
-                     (Str){.ptr = id + record->id_len, .len = record->person_id_len}, err);
+    const SpillItem item = {
+        .head = record,
+        .tape = tape,
+        .id = {.ptr = id, .len = record->id_len},
+        .person_id = {.ptr = id + record->id_len, .len = record->person_id_len}};
+    return spill_add(deal->spill, 0, from, &item, err);
 }
 
 static ErrorCode merge_pieces(Merge *merge, const Unit *unit, Spill *spill, Refusals *refusals,

@@ -188,12 +188,31 @@ static ErrorCode write_lane(Spill *spill, SpillLane *lane, Error *err)
     return code;
 }
 
-ErrorCode spill_add(Spill *spill, size_t lane_number, size_t bucket_number, const SpillRecord *head,
-                    const uint8_t *tape, Str id, Str person_id, Error *err)
+static uint8_t *put_bytes(uint8_t *at, const void *bytes, size_t size)
+{
+    if (size > 0)
+        memcpy(at, bytes, size);
+    return at + size;
+}
+
+static void put_item(uint8_t *at, const SpillItem *item, size_t size)
+{
+    SpillRecord *record = (SpillRecord *)(void *)at;
+    at = put_bytes(at, item->head, sizeof(*record));
+    record->size = (uint32_t)size;
+    record->id_len = (uint16_t)item->id.len;
+    record->person_id_len = (uint16_t)item->person_id.len;
+    at = put_bytes(at, item->tape, item->head->tape_size);
+    at = put_bytes(at, item->id.ptr, item->id.len);
+    (void)put_bytes(at, item->person_id.ptr, item->person_id.len);
+}
+
+ErrorCode spill_add(Spill *spill, size_t lane_number, size_t bucket_number, const SpillItem *item,
+                    Error *err)
 {
     SpillLane *lane = &spill->lanes[lane_number];
     SpillBucket *bucket = &lane->buckets[bucket_number];
-    size_t size = sizeof(*head) + head->tape_size + id.len + person_id.len;
+    size_t size = sizeof(*item->head) + item->head->tape_size + item->id.len + item->person_id.len;
     size = (size + 7) / 8 * 8;
     ASSERT(size <= UINT32_MAX);
     SpillBlock *block = bucket->last;
@@ -207,20 +226,7 @@ ErrorCode spill_add(Spill *spill, size_t lane_number, size_t bucket_number, cons
             return code;
         block = add_block(spill, lane, bucket, size);
     }
-    uint8_t *at = block->bytes + block->used;
-    memcpy(at, head, sizeof(*head));
-    SpillRecord *record = (SpillRecord *)(void *)at;
-    record->size = (uint32_t)size;
-    record->id_len = (uint16_t)id.len;
-    record->person_id_len = (uint16_t)person_id.len;
-    at += sizeof(*head);
-    memcpy(at, tape, head->tape_size);
-    at += head->tape_size;
-    if (id.len > 0)
-        memcpy(at, id.ptr, id.len);
-    at += id.len;
-    if (person_id.len > 0)
-        memcpy(at, person_id.ptr, person_id.len);
+    put_item(block->bytes + block->used, item, size);
     block->used += size;
     return ERR_OK;
 }

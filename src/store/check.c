@@ -117,9 +117,9 @@ void partition_check_deep(const Partition *partition, bool is_shared, DiagList *
     if (!is_shared)
         check_ids(partition, diags);
     check_postings(partition, diags);
-    for (uint16_t number = 1; number < FHIR_RESOURCE_TYPE_LIMIT; number++) {
-        check_order(partition, number, diags);
-        check_tapes(partition, number, diags);
+    for (uint32_t type = 1; type < FHIR_RESOURCE_TYPE_LIMIT; type++) {
+        check_order(partition, (uint16_t)type, diags);
+        check_tapes(partition, (uint16_t)type, diags);
     }
 }
 

@@ -446,13 +446,13 @@ static void list_batch(const RecordBatch *batch, SectionList *list)
     list_section(list, SECTION_DEATH_DAYS, 0, batch->death_days, persons);
     list_section(list, SECTION_SEXES, 0, batch->sexes, persons);
     for (unsigned kind = SECTION_STARTS; kind <= SECTION_TAPES; kind++) {
-        for (uint16_t type = 1; type < FHIR_RESOURCE_TYPE_LIMIT; type++) {
+        for (uint32_t type = 1; type < FHIR_RESOURCE_TYPE_LIMIT; type++) {
             const RecordType *columns = &batch->types[type];
             const void *bytes = type_column(columns, (SectionKind)kind);
             if (columns->starts == NULL || bytes == NULL)
                 continue;
             uint64_t count = kind == SECTION_STARTS ? persons + 1 : columns->entries.count;
-            list_section(list, (SectionKind)kind, type, bytes, count);
+            list_section(list, (SectionKind)kind, (uint16_t)type, bytes, count);
         }
     }
 }

@@ -231,11 +231,12 @@ static const Posting *next_match(const Postings *postings, uint16_t type, const 
 {
     while (*at < postings->count && postings->index[*at].type == type) {
         const Posting *posting = &postings->index[(*at)++];
+        bool is_any = posting->concept == CONCEPT_NONE;
         if (set == NULL)
-        return posting->concept == CONCEPT_NONE ? posting : NULL;
+            return is_any ? posting : NULL;
         if (posting->concept - set->first >= set->span && posting->concept >= set->first)
             return NULL; /* past the set's last member */
-        if (posting->concept != CONCEPT_NONE && concept_set_has(set, posting->concept))
+        if (!is_any && concept_set_has(set, posting->concept))
             return posting;
     }
     return NULL;
@@ -407,7 +408,8 @@ static void add_any(Arena *arena, const RecordBatch *batch, uint16_t number, Str
 void postings_build(Arena *arena, const RecordBatch *batch, StrBuf *ret_index, StrBuf *ret_data)
 {
     Tally *tallies = ARENA_ZARRAY(arena, Tally, (size_t)concept_dict_count(batch->dict) + 1);
-    for (uint16_t number = 0; number < FHIR_RESOURCE_TYPE_LIMIT; number++) {
+    for (uint32_t i = 0; i < FHIR_RESOURCE_TYPE_LIMIT; i++) {
+        uint16_t number = (uint16_t)i;
         if (batch->types[number].starts == NULL)
             continue;
         add_any(arena, batch, number, ret_index, ret_data);

@@ -306,8 +306,8 @@ static uint32_t row_of_hash(const RecordBatch *batch, uint64_t first, uint64_t l
     const uint64_t *hashes = batch->id_hashes;
     unsigned __int128 place = (unsigned __int128)(hash - first) * count;
     uint32_t guess = (uint32_t)(place / ((unsigned __int128)(last - first) + 1));
-    uint32_t low = 0;
-    uint32_t high = count;
+    uint32_t low;
+    uint32_t high;
     uint32_t step = 8;
     if (hashes[guess] < hash) {
         low = guess + 1;
