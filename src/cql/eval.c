@@ -172,6 +172,21 @@ CqlValue run_if(CqlEval *eval, const CqlNode *node)
     return eval_node(eval, node->args[cql_value_is_true(condition) ? 1 : 2]);
 }
 
+/* args: the choice, then a branch for each alternative; detail: the alternatives' types. */
+CqlValue run_ladder(CqlEval *eval, const CqlNode *node)
+{
+    const CqlType *const *types = node->detail;
+    CqlValue value = eval_node(eval, node->args[0]);
+    eval->frame[node->index] = value;
+    if (value.kind == CQL_NULL)
+        return eval_node(eval, node->args[1]);
+    for (uint32_t i = 1; i < node->count; i++) {
+        if (value_is_of(value, types[i - 1]))
+            return eval_node(eval, node->args[i]);
+    }
+    return value_null();
+}
+
 /* args: [comparand or NULL, when, then, …, else]; with a comparand each `when` is a value. */
 CqlValue run_case(CqlEval *eval, const CqlNode *node)
 {
@@ -384,6 +399,8 @@ ErrorCode cql_eval_definition(CqlEval *eval, size_t definition, CqlValue *ret_va
     CqlValue value = is_done || !eval->failed ? run_definition(eval, &node) : value_null();
     if (eval->failed && !is_done) {
         const CqlDefinition *facts = &eval->plan->definitions.items[definition]->facts;
+        if (facts->library.len == 0)
+            return error_set(err, eval->error.code, "%s", eval->error.message);
         return error_set(err, eval->error.code, "%.*s.\"%.*s\": %s", STR_ARG(facts->library),
                          STR_ARG(facts->name), eval->error.message);
     }

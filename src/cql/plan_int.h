@@ -157,6 +157,7 @@ CqlValue run_function(CqlEval *eval, const CqlNode *node);
 CqlValue run_and(CqlEval *eval, const CqlNode *node);
 CqlValue run_or(CqlEval *eval, const CqlNode *node);
 CqlValue run_implies(CqlEval *eval, const CqlNode *node);
+CqlValue run_ladder(CqlEval *eval, const CqlNode *node);
 CqlValue run_if(CqlEval *eval, const CqlNode *node);
 CqlValue run_case(CqlEval *eval, const CqlNode *node);
 CqlValue run_coalesce(CqlEval *eval, const CqlNode *node);

@@ -192,6 +192,81 @@ static CqlNode *build(Resolver *r, const Call *call, const OperatorRow *row, con
     return node_fold(r, node);
 }
 
+/* The cheapest row for the call, or NULL. */
+static const OperatorRow *choose_row(Resolver *r, const Call *call, const OperatorRow *row,
+                                     Match *ret_best)
+{
+    const OperatorRow *chosen = NULL;
+    ret_best->cost = -1;
+    for (const OperatorRow *at = row; at->name != NULL && str_eq(str_from_c(at->name), call->name);
+         at++) {
+        int before = ret_best->cost;
+        if (call->count <= OPERANDS_MAX && count_operands(at->operands) == call->count)
+            try_row(r, at, call, ret_best);
+        if (ret_best->cost != before)
+            chosen = at;
+    }
+    return chosen;
+}
+
+/* The first argument that is a choice of which the match takes only a part; SIZE_MAX for none. */
+static size_t partial_choice(Resolver *r, const Call *call, const Match *match)
+{
+    for (uint32_t i = 0; i < call->count; i++) {
+        const CqlType *type = call->args[i]->type;
+        if (type->kind == TYPE_CHOICE && !node_is_constant(call->args[i]) &&
+            conversion_cost(r, type, match->operands[i]) >= 3)
+            return i;
+    }
+    return SIZE_MAX;
+}
+
+/*
+ * A choice may need another overload for each of its alternatives: `effective during P` is
+ * membership for a dateTime and inclusion for a Period. The node evaluates the choice once into a
+ * slot and goes on with the branch for the alternative that is there.
+ */
+static CqlNode *resolve_ladder(Resolver *r, const Call *call, size_t at)
+{
+    const CqlType *choice = call->args[at]->type;
+    CqlNode **branches = ARENA_ARRAY(r->arena, CqlNode *, choice->count + 1);
+    const CqlType **types = ARENA_ARRAY(r->arena, const CqlType *, choice->count);
+    uint32_t slot = r->frame_size++;
+    uint32_t count = 0;
+    DiagList *diags = r->diags;
+    DiagList quiet;
+    diag_init(&quiet, r->arena);
+    r->diags = &quiet;
+    for (size_t i = 0; i < choice->count; i++) {
+        CqlNode *args[OPERANDS_MAX];
+        for (uint32_t j = 0; j < call->count; j++)
+            args[j] = call->args[j];
+        args[at] = node_new(r, call->place, run_slot, choice->parts[i]);
+        args[at]->index = slot;
+        args[at]->flags = NODE_IMPURE;
+        Call one = *call;
+        one.args = args;
+        CqlNode *branch = resolve_operator(r, &one);
+        if (branch != NULL) {
+            types[count] = choice->parts[i];
+            branches[++count] = branch;
+        }
+    }
+    r->diags = diags;
+    if (count == 0)
+        return NULL;
+    const CqlType *type = common_type(r, branches + 1, count);
+    for (uint32_t i = 1; i <= count; i++)
+        branches[i] = node_convert(r, branches[i], type);
+    branches[0] = call->args[at];
+    CqlNode *node = node_new(r, call->place, run_ladder, type);
+    node->index = slot;
+    node->detail = types;
+    node->flags = NODE_IMPURE;
+    node_set_args(r, node, branches, count + 1);
+    return node;
+}
+
 CqlNode *resolve_operator(Resolver *r, const Call *call)
 {
     const OperatorRow *row = first_row(r, call->name);
@@ -205,22 +280,16 @@ CqlNode *resolve_operator(Resolver *r, const Call *call)
             return NULL;
     }
     Match best = {.cost = -1};
-    const OperatorRow *chosen = NULL;
-    for (const OperatorRow *at = row; at->name != NULL && str_eq(str_from_c(at->name), call->name);
-         at++) {
-        int before = best.cost;
-        if (call->count <= OPERANDS_MAX && count_operands(at->operands) == call->count)
-            try_row(r, at, call, &best);
-        if (best.cost != before)
-            chosen = at;
-    }
+    const OperatorRow *chosen = choose_row(r, call, row, &best);
     if (chosen == NULL && widen_set(r, call, &best))
         chosen = row;
     if (chosen == NULL) {
         report_no_match(r, call, row);
         return NULL;
     }
-    return build(r, call, chosen, &best);
+    size_t choice = partial_choice(r, call, &best);
+    CqlNode *ladder = choice == SIZE_MAX ? NULL : resolve_ladder(r, call, choice);
+    return ladder != NULL ? ladder : build(r, call, chosen, &best);
 }
 
 CqlNode *resolve_call(Resolver *r, const Ast *place, const char *name, CqlNode *a, CqlNode *b,

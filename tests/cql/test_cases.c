@@ -1,7 +1,254 @@
-#include "base/test.h"
-#include "cql/cql.h"
+/*
+ * Runs tests/cql/cases/<name>.case. A line is one of
+ *
+ *     # a remark, printed when a case after it fails
+ *     eval EXPRESSION              without a record; EXPRESSION goes on over indented lines
+ *     library PATH                 libraries, value sets and records, relative to tests/cql
+ *     value-sets PATH
+ *     given PATH
+ *     parameter NAME: VALUE
+ *     person ID                    whose definitions are asked for
+ *     ask NAME                     the value of a definition
+ *     needs NAME                   the summary of cql_plan_needs
+ *     expect TEXT                  of the line before: the value, or "error: " and the words
+ *
+ * With BRAID_GOLDEN=1 the expectations are rewritten to what comes out.
+ */
+#include <stdlib.h>
 
-TEST(cql_placeholder)
+#include "base/io.h"
+#include "base/test.h"
+#include "fixture.h"
+
+typedef struct {
+    Arena *arena;
+    Str file;
+    Fixture fixture;
+    bool has_fixture;
+    bool has_failed;
+    ValueSets *sets;
+    CqlLibraries *libraries;
+    Vec(CqlParameter) parameters;
+    DiagList diags;
+    CqlPlan *plan;
+    CqlEval *eval;
+    Str got;
+    StrBuf golden;
+} Case;
+
+static const Moment evaluation_moment = {
+    .year = 2026, .month = 1, .day = 15, .hour = 10, .minute = 30, .precision = PRECISION_MINUTE};
+
+static Str read_input(Case *test, Str path)
 {
-    CHECK(true);
+    Str text = S("");
+    Error err = {0};
+    CHECK_OK(io_read_file(test->arena, io_join(test->arena, S("tests/cql"), path), 0, &text, &err),
+             &err);
+    return text;
+}
+
+static Str first_error(Case *test, const DiagList *diags, const Error *err)
+{
+    VEC_FOREACH (Diag, diag, &diags->kept) {
+        if (diag->severity == SEVERITY_ERROR)
+            return str_format(test->arena, "error: %u:%u %.*s [%.*s]", diag->line, diag->column,
+                              STR_ARG(diag->text), STR_ARG(diag->rule));
+    }
+    return str_format(test->arena, "error: %s", err->message);
+}
+
+static void eval_expression(Case *test, Str expression)
+{
+    StrBuf out;
+    DiagList diags;
+    Error err = {0};
+    CqlPlanOptions options = {.now = evaluation_moment};
+    diag_init(&diags, test->arena);
+    strbuf_init(&out, test->arena, 0);
+    ErrorCode code = cql_eval_expression(test->arena, expression, &options, &diags, &out, &err);
+    test->got = code == ERR_OK ? strbuf_str(&out) : first_error(test, &diags, &err);
+}
+
+static bool make_plan(Case *test)
+{
+    Error err = {0};
+    if (test->plan != NULL || test->has_failed)
+        return test->plan != NULL;
+    if (!test->has_fixture)
+        fixture_init(&test->fixture, test->arena);
+    test->has_fixture = true;
+    CHECK(fixture_finish(&test->fixture, &err));
+    value_sets_resolve(test->sets, &test->diags);
+    CqlPlanOptions options = {.value_sets = test->sets,
+                              .dict = test->fixture.dict,
+                              .now = evaluation_moment,
+                              .parameters = test->parameters.items,
+                              .parameter_count = test->parameters.count};
+    ErrorCode code =
+        cql_plan_create(test->arena, test->libraries, &options, &test->diags, &test->plan, &err);
+    if (code != ERR_OK || diag_has_errors(&test->diags)) {
+        test->got = first_error(test, &test->diags, &err);
+        test->plan = NULL;
+        test->has_failed = true;
+        return false;
+    }
+    test->eval = cql_eval_create(test->plan);
+    return true;
+}
+
+static void choose_person(Case *test, Str id)
+{
+    uint32_t row;
+    if (!make_plan(test))
+        return;
+    if (CHECK(record_find(test->fixture.batch, id, &row)))
+        cql_eval_begin(test->eval, (Record){.batch = test->fixture.batch, .row = row});
+}
+
+static void ask(Case *test, Str name)
+{
+    size_t definition;
+    CqlValue value;
+    Error err = {0};
+    StrBuf out;
+    strbuf_init(&out, test->arena, 0);
+    if (!make_plan(test))
+        return;
+    if (!CHECK(cql_plan_find(test->plan, S(""), name, &definition)))
+        return;
+    if (cql_eval_definition(test->eval, definition, &value, &err) == ERR_OK) {
+        cql_value_format(value, &out);
+        test->got = strbuf_str(&out);
+    } else {
+        test->got = str_format(test->arena, "error: %s", err.message);
+    }
+}
+
+static void ask_needs(Case *test, Str name)
+{
+    size_t definition;
+    const CqlNeed *needs;
+    size_t count;
+    StrBuf out;
+    strbuf_init(&out, test->arena, 0);
+    if (!make_plan(test) || !CHECK(cql_plan_find(test->plan, S(""), name, &definition)))
+        return;
+    if (!cql_plan_needs(test->plan, definition, &needs, &count)) {
+        test->got = S("everybody");
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        strbuf_printf(&out, "%.*s", STR_ARG(fhir_type_name(needs[i].type)));
+        if (needs[i].concepts != NULL)
+            strbuf_printf(&out, " of %u concepts", needs[i].concepts->count);
+        strbuf_add(&out, S(", "));
+    }
+    strbuf_add(&out, S("else "));
+    cql_value_format(cql_plan_value_without(test->plan, definition), &out);
+    test->got = strbuf_str(&out);
+}
+
+static void add_parameter(Case *test, Str text)
+{
+    size_t colon = str_find(text, S(": "));
+    CqlParameter parameter = {.name = str_slice(text, 0, colon),
+                              .value = str_slice(text, colon + 2, text.len)};
+    VEC_PUSH(test->arena, &test->parameters, parameter);
+}
+
+static void expect(Case *test, Str want, uint32_t line)
+{
+    if (!check_str(test->got, want, "expect", (const char *)test->file.ptr, (int)line))
+        return;
+}
+
+static bool take_word(Str line, const char *word, Str *ret_rest)
+{
+    Str prefix = str_from_c(word);
+    if (!str_starts_with(line, prefix))
+        return false;
+    *ret_rest = str_trim(str_slice(line, prefix.len, line.len));
+    return true;
+}
+
+static void run_line(Case *test, Str line, uint32_t number)
+{
+    Str rest;
+    if (take_word(line, "eval ", &rest)) {
+        eval_expression(test, rest);
+    } else if (take_word(line, "library ", &rest)) {
+        (void)cql_libraries_add(test->libraries, read_input(test, rest), rest, &test->diags);
+    } else if (take_word(line, "value-sets ", &rest)) {
+        value_sets_add(test->sets, read_input(test, rest), rest, &test->diags);
+    } else if (take_word(line, "given ", &rest)) {
+        if (!test->has_fixture)
+            fixture_init(&test->fixture, test->arena);
+        test->has_fixture = true;
+        fixture_add(&test->fixture, read_input(test, rest), rest);
+    } else if (take_word(line, "parameter ", &rest)) {
+        add_parameter(test, rest);
+    } else if (take_word(line, "person ", &rest)) {
+        choose_person(test, rest);
+    } else if (take_word(line, "ask ", &rest)) {
+        ask(test, rest);
+    } else if (take_word(line, "needs ", &rest)) {
+        ask_needs(test, rest);
+    } else if (take_word(line, "expect ", &rest)) {
+        expect(test, rest, number);
+    } else {
+        CHECK(line.len == 0 || line.ptr[0] == '#');
+    }
+}
+
+static void run_file(Arena *arena, const char *path)
+{
+    Str text = S("");
+    Error err = {0};
+    Case test = {.arena = arena, .file = str_from_c(path), .sets = value_sets_create(arena)};
+    test.libraries = cql_libraries_create(arena);
+    diag_init(&test.diags, arena);
+    strbuf_init(&test.golden, arena, 0);
+    if (!CHECK_OK(io_read_file(arena, test.file, 0, &text, &err), &err))
+        return;
+    bool is_golden = getenv("BRAID_GOLDEN") != NULL; /* NOLINT(concurrency-mt-unsafe) */
+    Str line;
+    for (uint32_t number = 1; str_split_next(&text, '\n', &line); number++) {
+        Str ignored;
+        if (is_golden && take_word(line, "expect ", &ignored)) {
+            strbuf_printf(&test.golden, "expect %.*s\n", STR_ARG(test.got));
+            continue;
+        }
+        run_line(&test, str_trim(line), number);
+        if (text.ptr != NULL || line.len > 0)
+            strbuf_printf(&test.golden, "%.*s\n", STR_ARG(line));
+    }
+    if (is_golden)
+        CHECK_OK(io_write_file(test.file, strbuf_str(&test.golden), &err), &err);
+    cql_eval_destroy(test.eval);
+}
+
+TEST(cases_of_expressions)
+{
+    run_file(arena, "tests/cql/cases/expressions.case");
+}
+
+TEST(cases_of_errors)
+{
+    run_file(arena, "tests/cql/cases/errors.case");
+}
+
+TEST(cases_of_the_diabetes_library)
+{
+    run_file(arena, "tests/cql/cases/diabetes.case");
+}
+
+TEST(cases_of_the_visits_library)
+{
+    run_file(arena, "tests/cql/cases/visits.case");
+}
+
+TEST(cases_of_a_library_with_errors)
+{
+    run_file(arena, "tests/cql/cases/broken.case");
 }
