@@ -380,6 +380,63 @@ static void write_stage(Run *run, JsonWriter *json, Stage stage)
         json_raw(json, run->results[stage]);
 }
 
+/* A document that was read, written again. Its depth was limited when it was read. */
+static void write_value(JsonWriter *json, const JsonValue *value)
+{
+    switch (value->kind) {
+    case JSON_OBJECT:
+        json_object_begin(json);
+        for (size_t i = 0; i < value->count; i++) {
+            json_key(json, value->items[i].key);
+            write_value(json, &value->items[i]);
+        }
+        json_object_end(json);
+        break;
+    case JSON_ARRAY:
+        json_array_begin(json);
+        for (size_t i = 0; i < value->count; i++)
+            write_value(json, &value->items[i]);
+        json_array_end(json);
+        break;
+    case JSON_STRING:
+        json_str(json, value->text);
+        break;
+    case JSON_NUMBER:
+        json_raw(json, value->text);
+        break;
+    case JSON_BOOL:
+        json_bool(json, value->boolean);
+        break;
+    case JSON_NULL:
+    default:
+        json_null(json);
+    }
+}
+
+/* What came of settling, without what that very run posted: settling the same again posts
+   nothing, and is to give the same page. */
+static ErrorCode write_settlement(Run *run, JsonWriter *json, Error *err)
+{
+    JsonValue *settle;
+    Str text = run->results[STAGE_SETTLE];
+    json_key(json, S("settle"));
+    if (str_is_empty(text)) {
+        json_null(json);
+        return ERR_OK;
+    }
+    ErrorCode code = json_parse(run->arena, text, &settle, err);
+    if (code != ERR_OK)
+        return code;
+    json_object_begin(json);
+    for (size_t i = 0; i < settle->count; i++)
+        if (!str_eq(settle->items[i].key, S("posting"))) {
+            json_key(json, settle->items[i].key);
+            write_value(json, &settle->items[i]);
+        }
+    json_object_end(json);
+    return ERR_OK;
+}
+
 static ErrorCode write_data(Run *run, JsonWriter *json, Error *err)
 {
     const Programme *programme = run->programme;
@@ -396,8 +453,9 @@ static ErrorCode write_data(Run *run, JsonWriter *json, Error *err)
     write_measures(run, json);
     write_practices_compact(run, json);
     ErrorCode code = write_persons(run, json, err);
+    if (code == ERR_OK && run->settled != NULL)
+        code = write_settlement(run, json, err);
     if (code == ERR_OK && run->settled != NULL) {
-        write_stage(run, json, STAGE_SETTLE);
         write_clauses(run, json);
         write_lines(run, json);
         code = write_details(run, json, err);

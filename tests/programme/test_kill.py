@@ -1,0 +1,77 @@
+#!/usr/bin/env python3
+"""A run that is killed at any moment is simply run again: the result is that of a run that was not,
+nothing is posted twice, and the books balance."""
+import json
+import os
+import random
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+BRAID = os.environ.get("BRAID", str(ROOT / "build" / "braid"))
+KILLS = 100
+
+
+def command(out):
+    return [BRAID, "run", "programmes/starter", "--data", "examples/sample", "--out", str(out),
+            "--quiet", "--recorded-at", "2021-01-05T00:00:00Z"]
+
+
+def files(out):
+    names = ["report.html", "measure/registers.ndjson", "measure/gaps.ndjson",
+             "measure/indicators.json", "measure/practices.json", "settle/lines.ndjson"]
+    return {name: (out / name).read_bytes() for name in names}
+
+
+def figures(out):
+    """The result without what this very run posted, which is less after one that was killed."""
+    result = json.loads((out / "result.json").read_text())
+    result["settle"].pop("posting")
+    return result
+
+
+def entries(out):
+    with sqlite3.connect(f"file:{out}/ledger.sqlite?mode=ro", uri=True) as database:
+        return database.execute("select count(*) from entry").fetchone()[0]
+
+
+def main():
+    rng = random.Random(7)
+    passed = failed = 0
+    with tempfile.TemporaryDirectory() as folder:
+        whole = Path(folder) / "whole"
+        began = time.monotonic()
+        subprocess.run(command(whole), cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+        seconds = time.monotonic() - began
+        killed = 0
+        for number in range(KILLS):
+            out = Path(folder) / f"out-{number // 10}"  # ten kills over the same folder
+            process = subprocess.Popen(command(out) + (["--force"] if number % 10 else []), cwd=ROOT,
+                                       stdout=subprocess.DEVNULL)
+            time.sleep(rng.uniform(0, seconds))
+            process.kill()
+            killed += process.wait() < 0
+            if number % 10 != 9:
+                continue
+            again = subprocess.run(command(out), cwd=ROOT, check=False, stdout=subprocess.DEVNULL)
+            holds = (again.returncode == 0 and files(out) == files(whole)
+                     and figures(out) == figures(whole) and entries(out) == entries(whole)
+                     and figures(out)["settle"]["ledger"]["trial_balance_minor"] == 0)
+            passed += holds
+            failed += not holds
+            if not holds:
+                print(f"after kill {number + 1} the run ends with {again.returncode}, "
+                      "or with another result")
+        if killed == 0:
+            failed += 1
+            print("no run was killed in time")
+    print(f"{passed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
