@@ -462,25 +462,20 @@ static size_t last_boundary(const char *text, size_t from, size_t len)
     return 0;
 }
 
-/* Eight bytes at a time: a byte of `same` is 0x80 where the text has a line break. */
+/* In lanes of bytes, which compilers make vectors of. */
 static uint32_t count_lines(const char *text, size_t len)
 {
-    const uint64_t ones = UINT64_C(0x0101010101010101);
-    const uint64_t lows = ones * 0x7f;
-    uint64_t lines = 0;
+    enum { LANES = 32, ROUNDS = 255 };
+    size_t lines = 0;
     size_t at = 0;
-    while (len - at >= 8) {
-        uint64_t sums = 0; /* a count in each byte, below 256 */
-        for (int i = 0; i < 255 && len - at >= 8; i++, at += 8) {
-            uint64_t word;
-            memcpy(&word, text + at, sizeof(word));
-            word ^= ones * '\n';
-            uint64_t same = ~(((word & lows) + lows) | word | lows);
-            sums += same >> 7;
+    while (len - at >= LANES) {
+        uint8_t sums[LANES] = {0};
+        for (int i = 0; i < ROUNDS && len - at >= LANES; i++, at += LANES) {
+            for (int k = 0; k < LANES; k++)
+                sums[k] = (uint8_t)(sums[k] + (text[at + (size_t)k] == '\n'));
         }
-        uint64_t wide =
-            (sums & UINT64_C(0x00ff00ff00ff00ff)) + ((sums >> 8) & UINT64_C(0x00ff00ff00ff00ff));
-        lines += (wide * UINT64_C(0x0001000100010001)) >> 48;
+        for (int k = 0; k < LANES; k++)
+            lines += sums[k];
     }
     for (; at < len; at++)
         lines += text[at] == '\n';

@@ -2,11 +2,14 @@
 
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 /*
  * Each lane (a worker) has for each bucket a chain of blocks. When all blocks together pass the
  * memory that is allowed, the lane that notices writes its own blocks to its own file, bucket by
- * bucket, and remembers the extents. So there is one file a lane, and no lock.
+ * bucket, and remembers the extents. So there is one file a lane, and no lock. Ordinary blocks are
+ * carved from slabs that the system may back with huge pages, and given back with them: once
+ * anything has been written, sealing writes the rest too, so that all memory is free for merging.
  */
 typedef struct SpillBlock SpillBlock;
 struct SpillBlock {
@@ -15,6 +18,11 @@ struct SpillBlock {
     size_t capacity;
     uint64_t zero; /* keeps what follows on 16 bytes */
     uint8_t bytes[];
+};
+
+typedef struct SpillSlab SpillSlab;
+struct SpillSlab {
+    SpillSlab *next;
 };
 
 typedef struct {
@@ -36,12 +44,15 @@ typedef struct {
     uint64_t file_size;
     SpillBucket *buckets;
     SpillBlock *free_blocks; /* of the ordinary size */
+    SpillSlab *slabs;
+    size_t slab_used; /* of the first */
 } SpillLane;
 
 struct Spill {
     Arena *arena;
     SpillOptions options;
     size_t block_size;
+    size_t slab_size;
     SpillLane *lanes;
     atomic_size_t memory;
     atomic_uint_fast64_t written;
@@ -52,7 +63,7 @@ static void best_effort(UNUSED ErrorCode code)
 {
 }
 
-enum { BLOCK_MIN = 4096, BLOCK_MAX = 64 << 10 };
+enum { BLOCK_MIN = 4096, BLOCK_MAX = 64 << 10, SLAB_HEAD = 64, SLAB_MAX = 2 << 20 };
 
 Spill *spill_create(const SpillOptions *options)
 {
@@ -64,6 +75,11 @@ Spill *spill_create(const SpillOptions *options)
     spill->block_size = BLOCK_MAX;
     while (spill->block_size > BLOCK_MIN && spill->block_size > share)
         spill->block_size /= 2;
+    /* Whole blocks behind the head, in a size that aligned_alloc takes. */
+    spill->slab_size = SLAB_MAX;
+    while (spill->slab_size > 8 * spill->block_size &&
+           spill->slab_size > options->memory_max / (options->lanes * 4))
+        spill->slab_size /= 2;
     spill->lanes = ARENA_ZARRAY(arena, SpillLane, options->lanes);
     for (size_t i = 0; i < options->lanes; i++) {
         SpillLane *lane = &spill->lanes[i];
@@ -76,14 +92,33 @@ Spill *spill_create(const SpillOptions *options)
     return spill;
 }
 
+static bool is_ordinary(const Spill *spill, const SpillBlock *block)
+{
+    return sizeof(*block) + block->capacity == spill->block_size;
+}
+
+/* Frees what was made for long records; the others go with their slabs. */
 static void free_chain(Spill *spill, SpillBlock *block)
 {
     while (block != NULL) {
         SpillBlock *next = block->next;
-        atomic_fetch_sub(&spill->memory, sizeof(*block) + block->capacity);
-        free(block);
+        if (!is_ordinary(spill, block)) {
+            atomic_fetch_sub(&spill->memory, sizeof(*block) + block->capacity);
+            free(block);
+        }
         block = next;
     }
+}
+
+static void free_slabs(Spill *spill, SpillLane *lane)
+{
+    while (lane->slabs != NULL) {
+        SpillSlab *slab = lane->slabs;
+        lane->slabs = slab->next;
+        free(slab);
+        atomic_fetch_sub(&spill->memory, spill->slab_size);
+    }
+    lane->free_blocks = NULL;
 }
 
 void spill_drop(Spill *spill, size_t bucket)
@@ -103,7 +138,7 @@ void spill_destroy(Spill *spill)
         spill_drop(spill, bucket);
     for (size_t i = 0; i < spill->options.lanes; i++) {
         SpillLane *lane = &spill->lanes[i];
-        free_chain(spill, lane->free_blocks);
+        free_slabs(spill, lane);
         bool has_file = lane->file.fd >= 0 || lane->reader.fd >= 0;
         io_close_cleanup(&lane->file);
         io_close_cleanup(&lane->reader);
@@ -127,18 +162,44 @@ size_t spill_memory(const Spill *spill)
 
 /* ---- adding ---- */
 
+static bool has_slab_room(const Spill *spill, const SpillLane *lane)
+{
+    return lane->slabs != NULL && lane->slab_used + spill->block_size <= spill->slab_size;
+}
+
+static SpillBlock *carve_block(Spill *spill, SpillLane *lane)
+{
+    SpillBlock *block = lane->free_blocks;
+    if (block != NULL) {
+        lane->free_blocks = block->next;
+        return block;
+    }
+    if (!has_slab_room(spill, lane)) {
+        SpillSlab *slab = aligned_alloc(spill->slab_size, spill->slab_size);
+        ASSERT(slab != NULL);
+        (void)madvise(slab, spill->slab_size, MADV_HUGEPAGE); /* only faster where it works */
+        slab->next = lane->slabs;
+        lane->slabs = slab;
+        lane->slab_used = SLAB_HEAD;
+        atomic_fetch_add(&spill->memory, spill->slab_size);
+    }
+    block = (SpillBlock *)(void *)((uint8_t *)lane->slabs + lane->slab_used);
+    lane->slab_used += spill->block_size;
+    block->capacity = spill->block_size - sizeof(*block);
+    return block;
+}
+
 /* A block with room for `size` bytes at the end of the bucket's chain. */
 static SpillBlock *add_block(Spill *spill, SpillLane *lane, SpillBucket *bucket, size_t size)
 {
-    SpillBlock *block = lane->free_blocks;
-    if (size <= spill->block_size && block != NULL) {
-        lane->free_blocks = block->next;
+    SpillBlock *block;
+    if (sizeof(*block) + size <= spill->block_size) {
+        block = carve_block(spill, lane);
     } else {
-        size_t capacity = size > spill->block_size ? size : spill->block_size;
-        block = malloc(sizeof(*block) + capacity);
+        block = malloc(sizeof(*block) + size);
         ASSERT(block != NULL);
-        block->capacity = capacity;
-        atomic_fetch_add(&spill->memory, sizeof(*block) + capacity);
+        block->capacity = size;
+        atomic_fetch_add(&spill->memory, sizeof(*block) + size);
     }
     block->next = NULL;
     block->used = 0;
@@ -166,7 +227,7 @@ static ErrorCode write_bucket(Spill *spill, SpillLane *lane, SpillBucket *bucket
     while (bucket->first != NULL) {
         SpillBlock *block = bucket->first;
         bucket->first = block->next;
-        if (block->capacity == spill->block_size) {
+        if (is_ordinary(spill, block)) {
             block->next = lane->free_blocks;
             lane->free_blocks = block;
         } else {
@@ -231,19 +292,21 @@ ErrorCode spill_add(Spill *spill, size_t lane_number, size_t bucket_number, cons
     return ERR_OK;
 }
 
+static ErrorCode seal_lane(Spill *spill, SpillLane *lane, Error *err)
+{
+    ErrorCode code = write_lane(spill, lane, err);
+    if (code == ERR_OK)
+        code = io_close(&lane->file, err);
+    free_slabs(spill, lane);
+    return code == ERR_OK ? io_open_read(lane->path, &lane->reader, err) : code;
+}
+
 ErrorCode spill_seal(Spill *spill, Error *err)
 {
     ErrorCode code = ERR_OK;
-    for (size_t i = 0; code == ERR_OK && i < spill->options.lanes; i++) {
-        SpillLane *lane = &spill->lanes[i];
-        free_chain(spill, lane->free_blocks);
-        lane->free_blocks = NULL;
-        if (lane->file.fd < 0)
-            continue;
-        code = io_close(&lane->file, err);
-        if (code == ERR_OK)
-            code = io_open_read(lane->path, &lane->reader, err);
-    }
+    bool has_written = spill_written_bytes(spill) > 0;
+    for (size_t i = 0; has_written && code == ERR_OK && i < spill->options.lanes; i++)
+        code = seal_lane(spill, &spill->lanes[i], err);
     return code;
 }
 
