@@ -176,7 +176,8 @@ static const uint32_t *behind_refused(const FhirReader *reader, const uint32_t *
 /* The text of a resource from its '{' to behind its last structural character. */
 static uint32_t text_end(const FhirReader *reader, const uint32_t *behind)
 {
-    return behind >= reader->end ? (uint32_t)(reader->whole.len - reader->base) : behind[-1] + 1;
+    /* Behind the offsets stands the length of what was indexed: the text, or a line of it. */
+    return behind >= reader->end ? *reader->end : behind[-1] + 1;
 }
 
 /* One resource at `at`; adds a Parsed. Gives the offset behind it and the end of its tape. */
