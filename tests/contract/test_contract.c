@@ -173,6 +173,22 @@ TEST(explanation_of_the_starter_contract)
                  S("tests/contract/cases/starter.explained"));
 }
 
+/* What docs/contracts.md gives as a whole contract is one. */
+TEST(the_contract_of_the_documentation_is_one)
+{
+    Str page = read_case(arena, S("docs/contracts.md"));
+    size_t from = str_find(page, S("```yaml\ncontract:"));
+    if (!CHECK(from != SIZE_MAX))
+        return;
+    Str text = str_slice(page, from + strlen("```yaml\n"), SIZE_MAX);
+    text = str_slice(text, 0, str_find(text, S("```")));
+    DiagList diags;
+    const Contract *contract = NULL;
+    diag_init(&diags, arena);
+    CHECK_INT(contract_check(arena, text, S("docs/contracts.md"), NULL, &diags, &contract), ERR_OK);
+    CHECK_INT(diags.kept.count, 0);
+}
+
 TEST(explanation_of_every_word)
 {
     check_golden(arena, S("tests/contract/cases/every-word.yaml"),

@@ -130,6 +130,51 @@ TEST(persons_behind_a_line_are_the_right_ones)
     }
 }
 
+/* Rows of unpaid.ndjson are spans of months: each month once, and only those. */
+TEST(who_belongs_to_nobody_is_listed_for_exactly_those_months)
+{
+    Str folder = test_temp_dir(arena);
+    World world = world_make(arena, PERSONS, 12);
+    Store *store CLEANUP(store_cleanup) = world_store(arena, &world, 0, folder, "store");
+    const Contract *contract = world_contract(arena, world_contract_text(arena, 250, 500));
+    const SettleResult *result = NULL;
+    if (store == NULL || contract == NULL)
+        return;
+    SettleCase settle = run_make(arena, contract, store, io_join(arena, folder, S("out")));
+    if (!CHECK_OK(run_settle(&settle, &result), &settle.err))
+        return;
+    Str rest;
+    Str row;
+    bool(*listed)[13] = arena_zalloc_array(arena, PERSONS, sizeof(*listed));
+    uint64_t months = 0;
+    Str path = io_join(arena, settle.out, S("settle/unpaid.ndjson"));
+    CHECK_OK(io_read_file(arena, path, 0, &rest, &settle.err), &settle.err);
+    while (str_split_next(&rest, '\n', &row) && row.len > 0) {
+        JsonValue *value = NULL;
+        int64_t person;
+        int64_t from;
+        int64_t to;
+        CHECK_OK(json_parse(arena, row, &value, &settle.err), &settle.err);
+        CHECK(str_to_int64(str_slice(json_find_text(value, S("person")), 1, SIZE_MAX), &person));
+        CHECK(str_to_int64(str_slice(json_find_text(value, S("from")), 5, 2), &from));
+        CHECK(str_to_int64(str_slice(json_find_text(value, S("to")), 5, 2), &to));
+        for (; from <= to; from++, months++) {
+            CHECK(!listed[person][from]);
+            listed[person][from] = true;
+        }
+    }
+    CHECK_INT(months, result->person_periods_unattributed);
+    for (size_t i = 0; i < PERSONS; i++) {
+        const WorldPerson *person = &world.persons[i];
+        for (int month = 1; month <= 12; month++) {
+            int32_t day = day_from_date(2020, month, 1);
+            bool is_alive =
+                person->birth <= day && (person->death == DAY_NONE || person->death >= day);
+            CHECK_INT(listed[i][month], is_alive && world_practice(person, day) < 0);
+        }
+    }
+}
+
 /* ---- the same bytes ---- */
 
 TEST(threads_and_order_of_input_change_no_byte)
