@@ -39,7 +39,7 @@ OP(op_add_long)
 
 OP(op_add_decimal)
 {
-    Decimal sum;
+    Decimal sum = {.units = 0};
     bool ok = decimal_add(value_number(args[0]), value_number(args[1]), &sum);
     return decimal_or_null(eval, ok, sum);
 }
@@ -59,7 +59,7 @@ static CqlValue add_quantities(CqlEval *eval, const CqlValue *args, bool is_subt
 {
     Decimal a;
     Decimal b;
-    Decimal sum;
+    Decimal sum = {.units = 0};
     const CqlQuantityBody *unit;
     if (!common_unit(args[0].ptr, args[1].ptr, &a, &b, &unit))
         return value_null();
@@ -89,7 +89,7 @@ OP(op_subtract_long)
 
 OP(op_subtract_decimal)
 {
-    Decimal sum;
+    Decimal sum = {.units = 0};
     bool ok = decimal_subtract(value_number(args[0]), value_number(args[1]), &sum);
     return decimal_or_null(eval, ok, sum);
 }
@@ -117,7 +117,7 @@ OP(op_multiply_long)
 
 OP(op_multiply_decimal)
 {
-    Decimal product;
+    Decimal product = {.units = 0};
     bool ok = decimal_multiply(value_number(args[0]), value_number(args[1]), ROUNDING_HALF_AWAY,
                                &product);
     return decimal_or_null(eval, ok, product);
@@ -134,7 +134,7 @@ static CqlValue combine(CqlEval *eval, const CqlValue *args, bool is_quotient)
 {
     CqlQuantityBody a = as_quantity(args[0]);
     CqlQuantityBody b = as_quantity(args[1]);
-    Decimal result;
+    Decimal result = {.units = 0};
     bool is_plain = str_eq(b.unit, S("1"));
     if (is_quotient && !is_plain && !str_eq(a.unit, b.unit)) {
         /* g over mg is a number. */
@@ -167,7 +167,7 @@ OP(op_divide_quantity)
 
 OP(op_divide_decimal)
 {
-    Decimal quotient;
+    Decimal quotient = {.units = 0};
     bool ok =
         decimal_divide(value_number(args[0]), value_number(args[1]), ROUNDING_HALF_AWAY, &quotient);
     return decimal_or_null(eval, ok, quotient);
@@ -200,7 +200,7 @@ static bool truncated(Decimal a, Decimal b, Decimal *ret_quotient)
 
 OP(op_truncated_divide_decimal)
 {
-    Decimal quotient;
+    Decimal quotient = {.units = 0};
     bool ok = truncated(value_number(args[0]), value_number(args[1]), &quotient);
     return decimal_or_null(eval, ok, quotient);
 }
@@ -210,7 +210,7 @@ static CqlValue divide_whole(CqlEval *eval, const CqlValue *args, bool want_rema
     const CqlQuantityBody *unit;
     Decimal a;
     Decimal b;
-    Decimal result;
+    Decimal result = {.units = 0};
     if (!common_unit(args[0].ptr, args[1].ptr, &a, &b, &unit) || b.units == 0)
         return value_null();
     if (want_remainder)
@@ -283,7 +283,7 @@ OP(op_power)
 {
     Decimal base = value_number(args[0]);
     Decimal exponent = value_number(args[1]);
-    Decimal result;
+    Decimal result = {.units = 0};
     bool is_whole = exponent.units % DECIMAL_ONE == 0;
     __int128 times = exponent.units / DECIMAL_ONE;
     bool ok;
@@ -307,7 +307,7 @@ OP(op_power)
 
 OP(op_ln)
 {
-    Decimal result;
+    Decimal result = {.units = 0};
     long double value = to_real(args[0]);
     if (value == 0)
         return eval_fail(eval, ERR_EVALUATION, node, "the logarithm of 0 is not defined");
@@ -316,7 +316,7 @@ OP(op_ln)
 
 OP(op_exp)
 {
-    Decimal result;
+    Decimal result = {.units = 0};
     if (!from_real(expl(to_real(args[0])), &result))
         return eval_fail(eval, ERR_EVALUATION, node, "Exp is out of range");
     return value_decimal(eval->context.arena, result);
@@ -324,7 +324,7 @@ OP(op_exp)
 
 OP(op_log)
 {
-    Decimal result;
+    Decimal result = {.units = 0};
     long double value = to_real(args[0]);
     long double base = to_real(args[1]);
     bool ok = value > 0 && base > 0 && base != 1 && from_real(logl(value) / logl(base), &result);
@@ -390,7 +390,7 @@ OP(op_truncate)
 OP(op_round)
 {
     int64_t places = node->count > 1 ? args[1].integer : 0;
-    Decimal result;
+    Decimal result = {.units = 0};
     if (places < 0)
         return value_null();
     if (places >= DECIMAL_PLACES)

@@ -545,7 +545,7 @@ static bool expand_one(CqlEval *eval, const CqlNode *node, CqlValue interval, Cq
         if (!more || eval->failed || value_order(&eval->context, at, next, 0) != ORDER_LESS)
             break;
         at = next;
-        if (result->count - began > EXPAND_MAX) {
+        if (++eval->steps > eval->steps_max || result->count - began > EXPAND_MAX) {
             (void)eval_fail(eval, ERR_LIMIT, node, "expand gives more than %d", EXPAND_MAX);
             return false;
         }

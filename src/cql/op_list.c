@@ -373,7 +373,7 @@ OP(op_avg)
 {
     CqlValue items = without_nulls(eval, args[0]);
     CqlValue total = fold_items(eval, node, items, false);
-    Decimal mean;
+    Decimal mean = {.units = 0};
     bool ok =
         total.kind != CQL_NULL &&
         decimal_divide(amount_of(total), decimal_from_int(items.count), ROUNDING_HALF_AWAY, &mean);
@@ -405,8 +405,8 @@ OP(op_median)
     CqlValue upper = items[list.count / 2];
     if (list.count % 2 == 1)
         return upper;
-    Decimal sum;
-    Decimal half;
+    Decimal sum = {.units = 0};
+    Decimal half = {.units = 0};
     bool ok = decimal_add(amount_of(items[list.count / 2 - 1]), amount_of(upper), &sum) &&
               decimal_divide(sum, decimal_from_int(2), ROUNDING_HALF_AWAY, &half);
     return ok ? like(eval, upper, half) : value_null();
@@ -452,7 +452,7 @@ static CqlValue variance(CqlEval *eval, const CqlNode *node, CqlValue list, uint
         if (!ok)
             return value_null();
     }
-    Decimal result;
+    Decimal result = {.units = 0};
     if (!decimal_divide(total, decimal_from_int(items.count - less), ROUNDING_HALF_AWAY, &result))
         return value_null();
     if (root)

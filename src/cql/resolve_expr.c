@@ -55,7 +55,7 @@ CqlNode *node_fold(Resolver *r, CqlNode *node)
     CqlEval *eval = &r->folding;
     eval->failed = false;
     eval->steps = 0;
-    eval->steps_max = 1000000;
+    eval->steps_max = 100000;
     CqlValue value = eval_node(eval, node);
     /* What fails now fails the same way for each person who needs it. */
     if (eval->failed)

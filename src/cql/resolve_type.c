@@ -3,9 +3,9 @@
 
 static const CqlType *fhir_by_name(Resolver *r, Str name)
 {
-    uint16_t fhir = fhir_type_find(name.ptr, name.len);
+    FhirType fhir = fhir_type_find(name.ptr, name.len);
     if (fhir != FHIR_TYPE_NONE)
-        return type_fhir(r->types, fhir);
+        return type_fhir(r->types, (uint16_t)fhir);
     /* Model info writes Observation.Component for the backbone type Observation.component. */
     size_t dot = str_find_char(name, '.');
     if (dot == SIZE_MAX || dot + 1 >= name.len)
@@ -17,7 +17,7 @@ static const CqlType *fhir_by_name(Resolver *r, Str name)
             text[i + 1] = (char)(name.ptr[i + 1] + 32);
     }
     fhir = fhir_type_find(copy.ptr, copy.len);
-    return fhir == FHIR_TYPE_NONE ? NULL : type_fhir(r->types, fhir);
+    return fhir == FHIR_TYPE_NONE ? NULL : type_fhir(r->types, (uint16_t)fhir);
 }
 
 static const CqlType *named_type(Resolver *r, const AstType *type)

@@ -152,9 +152,9 @@ const CqlType *type_parse(TypeTable *table, Str text)
     if (str_starts_with(text, S("Interval<")))
         return type_interval(table, type_parse(table, str_slice(text, 9, text.len - 10)));
     if (str_starts_with(text, S("FHIR."))) {
-        uint16_t fhir = fhir_type_find(text.ptr + 5, text.len - 5);
+        FhirType fhir = fhir_type_find(text.ptr + 5, text.len - 5);
         ASSERT(fhir != FHIR_TYPE_NONE);
-        return type_fhir(table, fhir);
+        return type_fhir(table, (uint16_t)fhir);
     }
     const CqlType *type = type_system(table, text);
     ASSERT(type != NULL);
