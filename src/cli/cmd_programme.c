@@ -27,7 +27,7 @@ static ErrorCode read_options(Cli *cli, ProgrammeOptions *options)
     options->threads = (size_t)threads;
     options->report_persons = (size_t)persons;
     options->omit_narrative = cli_has(cli, OPTION_NO_NARRATIVE);
-    options->is_forced = cli_has(cli, OPTION_FORCE);
+    options->is_forced = options->is_forced || cli_has(cli, OPTION_FORCE);
     options->is_dry_run = cli_has(cli, OPTION_DRY_RUN);
     options->out = cli_text(cli, OPTION_OUT);
     options->store_path = cli_text(cli, OPTION_STORE);
@@ -161,7 +161,8 @@ static void show_summary(Cli *cli, const JsonValue *result, const ProgrammeOptio
         strbuf_printf(out, "\nFiles: %.*s\n", STR_ARG(options->out));
 }
 
-/* --- the commands --- */
+/* --- the commands: `run` passes over what has not changed; a stage that is asked for by name is
+   done --- */
 
 static ExitCode finish(Cli *cli, const ProgrammeOptions *options, const ProgrammeResult *result)
 {
@@ -229,12 +230,12 @@ ExitCode cmd_measure(Cli *cli)
 
 ExitCode cmd_settle(Cli *cli)
 {
-    ProgrammeOptions options = {.stages = {[STAGE_SETTLE] = true}};
+    ProgrammeOptions options = {.stages = {[STAGE_SETTLE] = true}, .is_forced = true};
     return run_stages(cli, &options);
 }
 
 ExitCode cmd_report(Cli *cli)
 {
-    ProgrammeOptions options = {.stages = {[STAGE_REPORT] = true}};
+    ProgrammeOptions options = {.stages = {[STAGE_REPORT] = true}, .is_forced = true};
     return run_stages(cli, &options);
 }
