@@ -68,29 +68,14 @@ int32_t day_add_months(int32_t day, int32_t months)
 
 int32_t day_age_years(int32_t birth, int32_t on)
 {
+    if (on < birth)
+        return -day_age_years(on, birth);
     int32_t from[3];
     int32_t to[3];
     day_to_date(birth, &from[0], &from[1], &from[2]);
     day_to_date(on, &to[0], &to[1], &to[2]);
     bool is_before = to[1] < from[1] || (to[1] == from[1] && to[2] < from[2]);
     return to[0] - from[0] - is_before;
-}
-
-int32_t day_whole_months_between(int32_t from, int32_t to)
-{
-    if (from > to)
-        return -day_whole_months_between(to, from);
-    int32_t a[3];
-    int32_t b[3];
-    day_to_date(from, &a[0], &a[1], &a[2]);
-    day_to_date(to, &b[0], &b[1], &b[2]);
-    return (b[0] - a[0]) * 12 + b[1] - a[1] - (b[2] < a[2]);
-}
-
-int32_t day_of_week(int32_t day)
-{
-    ASSERT(day >= DAY_FIRST && day <= DAY_LAST);
-    return (day - DAY_FIRST) % 7 + 1; /* the first day was a Monday */
 }
 
 /* --- text --- */
@@ -306,7 +291,7 @@ int32_t moment_day(Moment moment)
     return day_from_date(moment.year, moment.month, moment.day);
 }
 
-static int64_t moment_ms(Moment moment, int16_t default_offset_minutes)
+int64_t moment_first_ms(Moment moment, int16_t default_offset_minutes)
 {
     int64_t ms = ((int64_t)moment.hour * 60 + moment.minute) * MS_PER_MINUTE +
                  (int64_t)moment.second * 1000 + moment.millisecond;
@@ -315,37 +300,4 @@ static int64_t moment_ms(Moment moment, int16_t default_offset_minutes)
     int16_t offset =
         moment.offset_minutes == OFFSET_NONE ? default_offset_minutes : moment.offset_minutes;
     return moment_day(moment) * MS_PER_DAY + ms - offset * MS_PER_MINUTE;
-}
-
-int64_t moment_first_ms(Moment moment, int16_t default_offset_minutes)
-{
-    return moment_ms(moment, default_offset_minutes);
-}
-
-int64_t moment_last_ms(Moment moment, int16_t default_offset_minutes)
-{
-    switch ((Precision)moment.precision) {
-    case PRECISION_NONE:
-    case PRECISION_YEAR:
-        moment.month = 12;
-        /* fall through */
-    case PRECISION_MONTH:
-        moment.day = (uint8_t)date_days_in_month(moment.year, moment.month);
-        /* fall through */
-    case PRECISION_DAY:
-        moment.hour = 23;
-        /* fall through */
-    case PRECISION_HOUR:
-        moment.minute = 59;
-        /* fall through */
-    case PRECISION_MINUTE:
-        moment.second = 59;
-        /* fall through */
-    case PRECISION_SECOND:
-        moment.millisecond = 999;
-        /* fall through */
-    case PRECISION_MILLISECOND:
-        break;
-    }
-    return moment_ms(moment, default_offset_minutes);
 }

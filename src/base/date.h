@@ -49,15 +49,12 @@ void day_to_date(int32_t day, int32_t *ret_year, int32_t *ret_month, int32_t *re
    the years 1 to 9999. */
 int32_t day_add_months(int32_t day, int32_t months);
 /* Whole years lived on `on`: someone born on 29 February has a birthday on 1 March of common years
-   (CQL CalculateAgeAt: the anniversary is reached when month and day are). Negative before birth.
- */
+   (CQL CalculateAgeAt: the anniversary is reached when month and day are). Before birth: less
+   the whole years until then, so 0 in the last of them. */
 int32_t day_age_years(int32_t birth, int32_t on);
-int32_t day_whole_months_between(int32_t from, int32_t to);
 /* "2020-02-29", complete and existing. */
 bool day_parse(Str text, int32_t *ret_day);
 Str day_format(Arena *arena, int32_t day);
-/* 1 Monday to 7 Sunday. */
-int32_t day_of_week(int32_t day);
 
 /* FHIR date and dateTime, CQL without '@': YYYY, YYYY-MM, YYYY-MM-DD,
    YYYY-MM-DDThh[:mm[:ss[.f+]]][Z|(+-)hh:mm]. Fractions beyond milliseconds are cut. False for other
@@ -71,5 +68,3 @@ int32_t moment_day(Moment moment);
 /* Milliseconds since 1970-01-01T00:00Z of the first instant that it can mean; without an offset, in
  * default_offset_minutes. */
 int64_t moment_first_ms(Moment moment, int16_t default_offset_minutes);
-/* The last one: the end of the year for a year, and so on. */
-int64_t moment_last_ms(Moment moment, int16_t default_offset_minutes);

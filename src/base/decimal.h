@@ -40,10 +40,6 @@ Str decimal_format(Arena *arena, Decimal value);
 /* With exactly `places` digits (0 to 8), rounded half-even for display. */
 Str decimal_format_places(Arena *arena, Decimal value, int places);
 int decimal_cmp(Decimal a, Decimal b);
-static inline bool decimal_is_zero(Decimal value)
-{
-    return value.units == 0;
-}
 bool decimal_is_in_range(Decimal value);
 MUST_USE bool decimal_add(Decimal a, Decimal b, Decimal *ret_result);
 MUST_USE bool decimal_subtract(Decimal a, Decimal b, Decimal *ret_result);

@@ -110,38 +110,28 @@ ErrorCode io_open_read(Str path, IoFile *ret_file, Error *err)
     return open_with(path, O_RDONLY, ret_file, err);
 }
 
-ErrorCode io_append(Str path, IoFile *ret_file, Error *err)
-{
-    ErrorCode code = open_with(path, O_WRONLY | O_CREAT | O_APPEND, ret_file, err);
-    if (code == ERR_OK)
-        (void)lseek(ret_file->fd, 0, SEEK_END); /* for the offset that a hook is told; pipes fail */
-    return code;
-}
-
-/* One write() at offset, or at the file's position when offset is UINT64_MAX. */
-static ssize_t write_some(const IoFile *file, const void *data, size_t size, uint64_t offset)
+static ssize_t write_some(const IoFile *file, const void *data, size_t size)
 {
     ssize_t done;
     do
-        done = offset == UINT64_MAX ? write(file->fd, data, size)
-                                    : pwrite(file->fd, data, size, (off_t)offset);
+        done = write(file->fd, data, size);
     while (done < 0 && errno == EINTR);
     return done;
 }
 
 /* Asks the hook how much of the write may happen and whether it then fails. */
-static int write_hook(const IoFile *file, const void *data, size_t *size, uint64_t offset)
+static int write_hook(const IoFile *file, const void *data, size_t *size)
 {
     if (LIKELY(io_hook.hook == NULL))
         return 0;
     CPath path;
     handle_path(file, &path);
-    uint64_t at = offset;
-    if (offset == UINT64_MAX) {
-        off_t position = lseek(file->fd, 0, SEEK_CUR);
-        at = position < 0 ? 0 : (uint64_t)position;
-    }
-    IoEvent event = {.op = IO_WRITE, .path = path.text, .data = data, .size = *size, .offset = at};
+    off_t position = lseek(file->fd, 0, SEEK_CUR); /* pipes have none */
+    IoEvent event = {.op = IO_WRITE,
+                     .path = path.text,
+                     .data = data,
+                     .size = *size,
+                     .offset = position < 0 ? 0 : (uint64_t)position};
     size_t wanted = *size;
     int fault = io_hook_call(&event, size);
     ASSERT(*size <= wanted);
@@ -150,14 +140,13 @@ static int write_hook(const IoFile *file, const void *data, size_t *size, uint64
     return fault;
 }
 
-static ErrorCode write_all(const IoFile *file, const void *data, size_t size, uint64_t offset,
-                           Error *err)
+ErrorCode io_write(IoFile *file, const void *data, size_t size, Error *err)
 {
     const char *at = data;
     while (size > 0) {
         size_t allowed = size;
-        int fault = write_hook(file, at, &allowed, offset);
-        ssize_t done = allowed == 0 ? 0 : write_some(file, at, allowed, offset);
+        int fault = write_hook(file, at, &allowed);
+        ssize_t done = allowed == 0 ? 0 : write_some(file, at, allowed);
         if (done < 0)
             fault = errno;
         else if (done == 0 && fault == 0)
@@ -166,21 +155,8 @@ static ErrorCode write_all(const IoFile *file, const void *data, size_t size, ui
             return error_set_errno(err, fault, "%.*s: cannot write", STR_ARG(file->path));
         at += done;
         size -= (size_t)done;
-        if (offset != UINT64_MAX)
-            offset += (uint64_t)done;
     }
     return ERR_OK;
-}
-
-ErrorCode io_write(IoFile *file, const void *data, size_t size, Error *err)
-{
-    return write_all(file, data, size, UINT64_MAX, err);
-}
-
-ErrorCode io_write_at(IoFile *file, const void *data, size_t size, uint64_t offset, Error *err)
-{
-    ASSERT(offset <= INT64_MAX && size <= (uint64_t)INT64_MAX - offset);
-    return write_all(file, data, size, offset, err);
 }
 
 /* Reads until size bytes or the end; at the file's position when offset is UINT64_MAX. */

@@ -53,12 +53,8 @@ int io_hook_call(const IoEvent *event, size_t *size);
 /* --- files --- */
 MUST_USE ErrorCode io_create(Str path, IoFile *ret_file, Error *err); /* truncates */
 MUST_USE ErrorCode io_open_read(Str path, IoFile *ret_file, Error *err);
-MUST_USE ErrorCode io_append(Str path, IoFile *ret_file,
-                             Error *err); /* made when absent; writes go to the end */
 /* Writes all of it at the file's position. */
 MUST_USE ErrorCode io_write(IoFile *file, const void *data, size_t size, Error *err);
-MUST_USE ErrorCode io_write_at(IoFile *file, const void *data, size_t size, uint64_t offset,
-                               Error *err);
 /* Reads up to size bytes; *ret_size 0 at the end. */
 MUST_USE ErrorCode io_read(IoFile *file, void *data, size_t size, size_t *ret_size, Error *err);
 MUST_USE ErrorCode io_read_at(IoFile *file, void *data, size_t size, uint64_t offset,

@@ -30,8 +30,7 @@ static Str answer(Arena *arena, Str line)
     }
     ok = day_parse(right, &b);
     ASSERT(ok);
-    return str_format(arena, "%d %d %d %d", b - a, day_age_years(a, b),
-                      day_whole_months_between(a, b), day_of_week(a));
+    return str_format(arena, "%d %d", b - a, day_age_years(a, b));
 }
 
 int main(void)

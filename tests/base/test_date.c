@@ -5,7 +5,6 @@
 TEST(days_count_through_all_years)
 {
     int32_t day = DAY_FIRST;
-    int32_t weekday = 1;
     for (int32_t year = 1; year <= 9999; year++) {
         for (int32_t month = 1; month <= 12; month++) {
             int32_t last = date_days_in_month(year, month);
@@ -14,15 +13,13 @@ TEST(days_count_through_all_years)
                 int32_t got[3];
                 day_to_date(day, &got[0], &got[1], &got[2]);
                 bool ok = day_from_date(year, month, of_month) == day && got[0] == year &&
-                          got[1] == month && got[2] == of_month && day_of_week(day) == weekday;
+                          got[1] == month && got[2] == of_month;
                 ASSERT(CHECK(ok));
-                weekday = weekday % 7 + 1;
             }
         }
     }
     CHECK_INT(day - 1, DAY_LAST);
     CHECK_INT(day_from_date(1970, 1, 1), 0);
-    CHECK_INT(day_of_week(0), 4);
 }
 
 TEST(day_text_round_trips)
@@ -67,8 +64,11 @@ TEST(ages_turn_on_the_birthday)
         {"2000-02-29", "2004-02-29", 4},
         {"2000-02-28", "2001-02-28", 1},
         {"2020-01-01", "2020-01-01", 0},
-        {"2020-01-01", "2019-12-31", -1},
+        {"2020-01-01", "2019-12-31", 0},
+        {"2020-01-01", "2019-01-02", 0},
         {"2020-01-01", "2019-01-01", -1},
+        {"2020-02-29", "2019-02-28", -1},
+        {"2020-02-29", "2019-03-01", 0},
         {"0001-01-01", "9999-12-31", 9998},
         /* clang-format on */
     };
@@ -104,9 +104,6 @@ TEST(months_end_on_their_last_day)
     CHECK_INT(day_add_months(day_of("0001-01-31"), -1), DAY_NONE);
     CHECK_INT(day_add_months(0, INT32_MAX), DAY_NONE);
     CHECK_INT(day_add_months(0, INT32_MIN), DAY_NONE);
-    CHECK_INT(day_whole_months_between(day_of("2020-01-31"), day_of("2020-02-29")), 0);
-    CHECK_INT(day_whole_months_between(day_of("2020-01-31"), day_of("2020-03-31")), 2);
-    CHECK_INT(day_whole_months_between(day_of("2020-03-31"), day_of("2020-01-31")), -2);
 }
 
 TEST(moments_keep_their_precision)
@@ -116,25 +113,24 @@ TEST(moments_keep_their_precision)
         const char *format; /* NULL when it is the text itself */
         Precision precision;
         int64_t first;
-        int64_t last;
     } rows[] = {
         /* clang-format off */
-        {"1970",                          NULL, PRECISION_YEAR,   0,  31535999999},
-        {"1970-01",                       NULL, PRECISION_MONTH,  0,  2678399999},
-        {"1970-01-01",                    NULL, PRECISION_DAY,    0,  86399999},
-        {"1970-01-01T01",                 NULL, PRECISION_HOUR,   3600000, 7199999},
-        {"1970-01-01T00:01",              NULL, PRECISION_MINUTE, 60000,   119999},
-        {"1970-01-01T00:00:01",           NULL, PRECISION_SECOND, 1000,    1999},
-        {"1970-01-01T00:00:01.5",         "1970-01-01T00:00:01.500", PRECISION_MILLISECOND, 1500, 1500},
-        {"1970-01-01T00:00:01.0009999",   "1970-01-01T00:00:01.000", PRECISION_MILLISECOND, 1000, 1000},
-        {"1970-01-01T00:00:00Z",          NULL, PRECISION_SECOND, 0, 999},
-        {"1970-01-01T02:00:00+02:00",     NULL, PRECISION_SECOND, 0, 999},
-        {"1969-12-31T10:00:00-14:00",     NULL, PRECISION_SECOND, 0, 999},
-        {"1970-01-01T00:00:00+00:00",     "1970-01-01T00:00:00Z", PRECISION_SECOND, 0, 999},
-        {"1970-01-01T00:00:60Z",          "1970-01-01T00:00:59Z", PRECISION_SECOND, 59000, 59999},
-        {"1972-02",                       NULL, PRECISION_MONTH,  65750400000, 68255999999},
-        {"0001-01-01T00:00:00.000+14:00", NULL, PRECISION_MILLISECOND, -62135647200000, -62135647200000},
-        {"9999-12-31T23:59:59.999-14:00", NULL, PRECISION_MILLISECOND, 253402351199999, 253402351199999},
+        {"1970",                          NULL, PRECISION_YEAR,   0},
+        {"1970-01",                       NULL, PRECISION_MONTH,  0},
+        {"1970-01-01",                    NULL, PRECISION_DAY,    0},
+        {"1970-01-01T01",                 NULL, PRECISION_HOUR,   3600000},
+        {"1970-01-01T00:01",              NULL, PRECISION_MINUTE, 60000},
+        {"1970-01-01T00:00:01",           NULL, PRECISION_SECOND, 1000},
+        {"1970-01-01T00:00:01.5",         "1970-01-01T00:00:01.500", PRECISION_MILLISECOND, 1500},
+        {"1970-01-01T00:00:01.0009999",   "1970-01-01T00:00:01.000", PRECISION_MILLISECOND, 1000},
+        {"1970-01-01T00:00:00Z",          NULL, PRECISION_SECOND, 0},
+        {"1970-01-01T02:00:00+02:00",     NULL, PRECISION_SECOND, 0},
+        {"1969-12-31T10:00:00-14:00",     NULL, PRECISION_SECOND, 0},
+        {"1970-01-01T00:00:00+00:00",     "1970-01-01T00:00:00Z", PRECISION_SECOND, 0},
+        {"1970-01-01T00:00:60Z",          "1970-01-01T00:00:59Z", PRECISION_SECOND, 59000},
+        {"1972-02",                       NULL, PRECISION_MONTH,  65750400000},
+        {"0001-01-01T00:00:00.000+14:00", NULL, PRECISION_MILLISECOND, -62135647200000},
+        {"9999-12-31T23:59:59.999-14:00", NULL, PRECISION_MILLISECOND, 253402351199999},
         /* clang-format on */
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
@@ -143,7 +139,6 @@ TEST(moments_keep_their_precision)
             continue;
         CHECK_ROW(rows[i].text, moment.precision, rows[i].precision);
         CHECK_ROW(rows[i].text, moment_first_ms(moment, 0), rows[i].first);
-        CHECK_ROW(rows[i].text, moment_last_ms(moment, 0), rows[i].last);
         const char *want = rows[i].format == NULL ? rows[i].text : rows[i].format;
         CHECK_ROW_STR(rows[i].text, moment_format(arena, moment), str_from_c(want));
         Moment again;
@@ -198,7 +193,6 @@ TEST(times_of_day_stand_alone)
     CHECK_INT(moment_first_ms(moment, 300), 47109250);
     CHECK(moment_parse_time(S("13"), &moment));
     CHECK_STR(moment_format(arena, moment), S("13"));
-    CHECK_INT(moment_last_ms(moment, 0), 50399999);
     CHECK(!moment_parse_time(S("13:00Z"), &moment));
     CHECK(!moment_parse_time(S("24"), &moment));
     CHECK(!moment_parse_time(S(""), &moment));

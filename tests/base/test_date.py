@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Holds base/date.h against Python's datetime: differences, ages, months, moments."""
+"""Holds base/date.h against Python's datetime: differences, ages, months later, moments."""
 
 import calendar
 import os
@@ -18,13 +18,9 @@ def add_months(day, months):
     return date(year, month + 1, min(day.day, last)).isoformat()
 
 
-def whole_months(a, b):
-    if a > b:
-        return -whole_months(b, a)
-    return (b.year - a.year) * 12 + b.month - a.month - (b.day < a.day)
-
-
 def age(birth, on):
+    if on < birth:
+        return -age(on, birth)
     return on.year - birth.year - ((on.month, on.day) < (birth.month, birth.day))
 
 
@@ -60,7 +56,7 @@ def main():
     for _ in range(30000):
         a, b = random_day(rng), random_day(rng)
         questions.append(f"between {a.isoformat()} {b.isoformat()}")
-        answers.append(f"{(b - a).days} {age(a, b)} {whole_months(a, b)} {a.isoweekday()}")
+        answers.append(f"{(b - a).days} {age(a, b)}")
         months = rng.randrange(-3000, 3000)
         questions.append(f"months {a.isoformat()} {months}")
         answers.append(add_months(a, months))

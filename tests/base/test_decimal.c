@@ -122,7 +122,7 @@ TEST(decimal_says_when_a_result_does_not_fit)
     CHECK_STR(decimal_format(arena, result), S("1"));
     CHECK(decimal_divide(tiny, most, ROUNDING_UP, &result));
     CHECK(decimal_cmp(result, tiny) == 0);
-    CHECK(decimal_add(most, least, &result) && decimal_is_zero(result));
+    CHECK(decimal_add(most, least, &result) && result.units == 0);
     CHECK(!decimal_is_in_range((Decimal){.units = most.units + 1}));
 }
 

@@ -49,63 +49,6 @@ TEST(work_stops_when_an_item_says_so)
 }
 
 typedef struct {
-    Queue *in;
-    Queue *out;
-    atomic_size_t taken;
-} Stage;
-
-static void stage_main(void *context, size_t worker)
-{
-    Stage *stage = context;
-    void *item;
-    (void)worker;
-    while (queue_take(stage->in, &item)) {
-        atomic_fetch_add(&stage->taken, 1);
-        if (stage->out != NULL && !queue_put(stage->out, item))
-            return;
-    }
-}
-
-TEST(queue_hands_every_item_on_once)
-{
-    size_t *items = ARENA_ARRAY(arena, size_t, ITEMS);
-    Stage stage = {.in = queue_create(7), .out = queue_create(ITEMS)};
-    ThreadGroup *group = thread_group_start(3, stage_main, &stage);
-    for (size_t i = 0; i < ITEMS; i++) {
-        items[i] = i;
-        CHECK(queue_put(stage.in, &items[i]));
-    }
-    queue_close(stage.in);
-    thread_group_join(group);
-    queue_close(stage.out);
-    bool *seen = ARENA_ZARRAY(arena, bool, ITEMS);
-    void *item;
-    size_t count = 0;
-    while (queue_take(stage.out, &item)) {
-        size_t number = *(size_t *)item;
-        CHECK(!seen[number]);
-        seen[number] = true;
-        count++;
-    }
-    CHECK_INT((int64_t)count, ITEMS);
-    queue_destroy(stage.in);
-    queue_destroy(stage.out);
-    queue_destroy(NULL);
-    thread_group_join(NULL);
-}
-
-TEST(queue_stop_wakes_those_who_wait)
-{
-    int item = 0;
-    Stage stage = {.in = queue_create(1)};
-    ThreadGroup *takers = thread_group_start(2, stage_main, &stage);
-    queue_stop(stage.in);
-    thread_group_join(takers);
-    CHECK(!queue_put(stage.in, &item));
-    queue_destroy(stage.in);
-}
-
-typedef struct {
     size_t calls;
     uint64_t last;
     bool is_finished;
