@@ -30,6 +30,13 @@ int32_t member_days(Record record, int32_t first_day, int32_t last_day)
     return from > to ? 0 : to - from + 1;
 }
 
+/* A day behind all when the month is the calendar's last. */
+static int32_t next_month(int32_t first_day)
+{
+    int32_t next = day_add_months(first_day, 1);
+    return next == DAY_NONE ? DAY_LAST + 1 : next;
+}
+
 /* The first day of a month that is not before `day`. */
 static int32_t month_begin(int32_t day)
 {
@@ -38,7 +45,7 @@ static int32_t month_begin(int32_t day)
     int32_t date;
     day_to_date(day, &year, &month, &date);
     int32_t begin = day - (date - 1);
-    return begin == day ? day : day_add_months(begin, 1);
+    return begin == day ? day : next_month(begin);
 }
 
 static int32_t day_in_month(int32_t first_day, MemberDay on)
@@ -51,14 +58,14 @@ static int32_t day_in_month(int32_t first_day, MemberDay on)
     case MEMBER_ON_LAST_DAY:
         break;
     }
-    return day_add_months(first_day, 1) - 1;
+    return next_month(first_day) - 1;
 }
 
 size_t member_month_days(Arena *arena, int32_t first_day, int32_t last_day, MemberDay on,
                          const int32_t **ret_days)
 {
     Vec(int32_t) days = {0};
-    for (int32_t at = month_begin(first_day); at <= last_day; at = day_add_months(at, 1))
+    for (int32_t at = month_begin(first_day); at <= last_day; at = next_month(at))
         VEC_PUSH(arena, &days, day_in_month(at, on));
     *ret_days = days.items;
     return days.count;
@@ -79,7 +86,7 @@ bool member_months_next(MemberMonths *months, MemberMonth *ret_month)
     month.state = member_state(months->record, month.day);
     if (month.state == MEMBER_ALIVE)
         month.age = day_age_years(months->record.batch->birth_days[months->record.row], month.day);
-    months->next_first_day = day_add_months(month.first_day, 1);
+    months->next_first_day = next_month(month.first_day);
     *ret_month = month;
     return true;
 }

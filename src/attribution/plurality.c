@@ -189,12 +189,19 @@ static void decision_repeat(const AttributionDecision *before, AttributionDecisi
     decision->from_day = from_day;
 }
 
+/* The calendar's first day where it does not go back so far. */
+static int32_t months_before(int32_t day, int32_t months)
+{
+    int32_t before = day_add_months(day, -months);
+    return before == DAY_NONE ? DAY_FIRST : before;
+}
+
 static void plurality_decide(const AttributionRule *rule, Record record, const int32_t *days,
                              size_t count, AttributionDecision *decisions, Arena *arena)
 {
     for (size_t i = 0; i < count; i++)
         decisions[i] = (AttributionDecision){.day = days[i],
-                                             .from_day = day_add_months(days[i], -rule->months),
+                                             .from_day = months_before(days[i], rule->months),
                                              .latest_day = DAY_NONE};
     Window window = {
         .rule = rule, .record = record, .slice = record_slice(record, FHIR_TYPE_Encounter)};

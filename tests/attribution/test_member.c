@@ -105,6 +105,8 @@ TEST(day_looked_at_in_a_month)
         {"last",           "2019-12-01", "2020-02-29", MEMBER_ON_LAST_DAY,  "2019-12-31 2020-01-31 2020-02-29 "},
         {"begun months do not count", "2020-01-02", "2020-02-29", MEMBER_ON_FIRST_DAY, "2020-02-01 "},
         {"none",           "2020-01-02", "2020-01-31", MEMBER_ON_FIRST_DAY, ""},
+        {"the last year",  "9999-11-02", "9999-12-31", MEMBER_ON_LAST_DAY,  "9999-12-31 "},
+        {"the last month", "9999-12-02", "9999-12-31", MEMBER_ON_LAST_DAY,  ""},
         /* clang-format on */
     };
     Person person = {.birth = day_of("1950-01-01"), .death = DAY_NONE};
