@@ -387,11 +387,20 @@ ErrorCode ledger_commit(Ledger *ledger, Error *err)
     return ERR_OK;
 }
 
+/* What is in memory can be decided by: the batch has not failed, a rollback was read to its end. */
+static ErrorCode check_ready(Ledger *ledger, Error *err)
+{
+    if (ledger->in_batch && ledger->has_failed)
+        return error_set(err, ledger->failure.code, "%s", ledger->failure.message);
+    return refresh_stale(ledger, err);
+}
+
 ErrorCode ledger_call_begin(Ledger *ledger, bool *ret_is_own, Error *err)
 {
     arena_reset(ledger->scratch);
-    if (ledger->in_batch && ledger->has_failed)
-        return error_set(err, ledger->failure.code, "%s", ledger->failure.message);
+    ErrorCode code = check_ready(ledger, err);
+    if (code != ERR_OK)
+        return code;
     *ret_is_own = !ledger->in_batch;
     return ledger->in_batch ? ERR_OK : ledger_begin(ledger, err);
 }
@@ -482,14 +491,15 @@ ErrorCode ledger_flush(Ledger *ledger, Error *err)
 ErrorCode ledger_read_begin(Ledger *ledger, Error *err)
 {
     arena_reset(ledger->scratch);
-    if (ledger->in_batch && ledger->has_failed)
-        return error_set(err, ledger->failure.code, "%s", ledger->failure.message);
+    ErrorCode code = check_ready(ledger, err);
+    if (code != ERR_OK)
+        return code;
     if (ledger->mode != LEDGER_READ)
-        return ledger->in_batch ? ledger_flush(ledger, err) : refresh_stale(ledger, err);
+        return ledger->in_batch ? ledger_flush(ledger, err) : ERR_OK;
     if (ledger->open_cursors++ > 0)
         return ERR_OK;
     int64_t version = 0;
-    ErrorCode code = ledger_sql_exec(ledger, "BEGIN", err);
+    code = ledger_sql_exec(ledger, "BEGIN", err);
     /* The first read takes the snapshot, so what is loaded and what is asked then agree. */
     if (code == ERR_OK)
         code = ledger_sql_number(ledger, "SELECT entries FROM head", &version, err);
@@ -555,6 +565,9 @@ ErrorCode ledger_add_account(Ledger *ledger, Str code, AccountType type, Str nam
     if (code.len == 0 || code.len > LEDGER_CODE_BYTES_MAX || name.len > LEDGER_TEXT_BYTES_MAX)
         return error_set(err, ERR_LIMIT, "account \"%.*s\": its code or name is empty or too long",
                          STR_ARG(str_slice(code, 0, LEDGER_CODE_BYTES_MAX)));
+    ErrorCode result = check_ready(ledger, err);
+    if (result != ERR_OK)
+        return result;
     AccountId known = ledger_find_account(ledger, code);
     if (known != 0) {
         AccountType has = ledger->accounts.items[known - 1].account.type;
@@ -565,7 +578,7 @@ ErrorCode ledger_add_account(Ledger *ledger, Str code, AccountType type, Str nam
         return ERR_OK;
     }
     bool is_own;
-    ErrorCode result = ledger_call_begin(ledger, &is_own, err);
+    result = ledger_call_begin(ledger, &is_own, err);
     if (result != ERR_OK)
         return result;
     ASSERT(ledger->accounts.count < UINT32_MAX - 1);
@@ -628,58 +641,56 @@ static void remember_period(Ledger *ledger, int32_t month, PeriodState state)
     ledger->periods.items[index] = (PeriodRow){.month = month, .state = state};
 }
 
-static ErrorCode set_period(Ledger *ledger, int32_t month, PeriodState state, Error *err)
+static ErrorCode write_period(Ledger *ledger, int32_t month, PeriodState state, Error *err)
 {
-    if (ledger_period(ledger, month) == state)
-        return ERR_OK;
-    bool is_own;
-    ErrorCode code = ledger_call_begin(ledger, &is_own, err);
+    sqlite3_stmt *set;
+    ErrorCode code = ledger_sql(ledger, SQL_SET_PERIOD, &set, err);
     if (code != ERR_OK)
         return code;
-    sqlite3_stmt *set;
-    code = ledger_sql(ledger, SQL_SET_PERIOD, &set, err);
-    if (code == ERR_OK) {
-        sqlite3_bind_int64(set, 1, month);
-        sqlite3_bind_int64(set, 2, state);
-        code = ledger_sql_run(ledger, set, err);
-    }
-    if (code == ERR_OK)
-        remember_period(ledger, month, state);
-    return ledger_call_end(ledger, is_own, code, err);
+    sqlite3_bind_int64(set, 1, month);
+    sqlite3_bind_int64(set, 2, state);
+    return ledger_sql_run(ledger, set, err);
 }
 
-static ErrorCode locked(int32_t month, Error *err)
+/* Only what is there can be ended, and what is locked stays so. */
+static ErrorCode change_period(Ledger *ledger, int32_t month, PeriodState to, Error *err)
 {
-    return error_set(err, ERR_CLOSED, "period %04d-%02d: is locked", month / 100, month % 100);
+    ErrorCode code = check_ready(ledger, err);
+    if (code != ERR_OK)
+        return code;
+    PeriodState from = ledger_period(ledger, month);
+    if (from == to)
+        return ERR_OK;
+    if (from == PERIOD_NEVER_OPENED && to != PERIOD_OPEN)
+        return error_set(err, ERR_NOT_FOUND, "period %04d-%02d: was never opened", month / 100,
+                         month % 100);
+    if (from == PERIOD_LOCKED)
+        return error_set(err, ERR_CLOSED, "period %04d-%02d: is locked", month / 100, month % 100);
+    bool is_own;
+    code = ledger_call_begin(ledger, &is_own, err);
+    if (code != ERR_OK)
+        return code;
+    code = write_period(ledger, month, to, err);
+    if (code == ERR_OK)
+        remember_period(ledger, month, to);
+    return ledger_call_end(ledger, is_own, code, err);
 }
 
 ErrorCode ledger_open_period(Ledger *ledger, int32_t month, Error *err)
 {
     if (!date_exists(month / 100, month % 100, 1))
         return error_set(err, ERR_REFUSED, "period %d: not a month", month);
-    if (ledger_period(ledger, month) == PERIOD_LOCKED)
-        return locked(month, err);
-    return set_period(ledger, month, PERIOD_OPEN, err);
-}
-
-static ErrorCode end_period(Ledger *ledger, int32_t month, PeriodState state, Error *err)
-{
-    if (ledger_period(ledger, month) == PERIOD_NEVER_OPENED)
-        return error_set(err, ERR_NOT_FOUND, "period %04d-%02d: was never opened", month / 100,
-                         month % 100);
-    return set_period(ledger, month, state, err);
+    return change_period(ledger, month, PERIOD_OPEN, err);
 }
 
 ErrorCode ledger_close_period(Ledger *ledger, int32_t month, Error *err)
 {
-    if (ledger_period(ledger, month) == PERIOD_LOCKED)
-        return locked(month, err);
-    return end_period(ledger, month, PERIOD_CLOSED, err);
+    return change_period(ledger, month, PERIOD_CLOSED, err);
 }
 
 ErrorCode ledger_lock_period(Ledger *ledger, int32_t month, Error *err)
 {
-    return end_period(ledger, month, PERIOD_LOCKED, err);
+    return change_period(ledger, month, PERIOD_LOCKED, err);
 }
 
 /* --- invariants --- */

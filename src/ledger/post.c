@@ -205,7 +205,7 @@ static ErrorCode look_for_key(Ledger *ledger, const LedgerEntry *entry, Posted *
 
 /* --- writing --- */
 
-/* The parts joined by a byte that text has not. */
+/* The parts with the length of each before it, so that no two sources have one key. */
 static Str source_key(Arena *arena, const LedgerSource *source)
 {
     size_t len = source->contract.len + source->version.len + source->clause.len + source->run.len;

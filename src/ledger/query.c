@@ -270,11 +270,13 @@ bool ledger_next_statement_row(LedgerCursor *cursor, StatementRow *ret_row)
 ErrorCode ledger_entries(Ledger *ledger, LedgerSource source, LedgerCursor **ret_cursor, Error *err)
 {
     const Str parts[] = {source.contract, source.version, source.clause, source.run};
+    /* Only the numbers of the entries are gathered and sorted; rows come one by one. */
     ErrorCode code =
         cursor_open(ledger,
                     "SELECT " SQL_ENTRY_COLUMNS " FROM entry e JOIN source s ON s.id = e.source "
-                    "WHERE (?1 = '' OR s.contract = ?1) AND (?2 = '' OR s.version = ?2) "
-                    "AND (?3 = '' OR s.clause = ?3) AND (?4 = '' OR s.run = ?4) ORDER BY e.id",
+                    "WHERE e.id IN (SELECT id FROM entry WHERE source IN (SELECT id FROM source "
+                    "WHERE (?1 = '' OR contract = ?1) AND (?2 = '' OR version = ?2) "
+                    "AND (?3 = '' OR clause = ?3) AND (?4 = '' OR run = ?4))) ORDER BY e.id",
                     ret_cursor, err);
     if (code != ERR_OK)
         return code;

@@ -42,6 +42,7 @@ enum { LEDGER_APPLICATION_ID = 0x42524C47 /* "BRLG" */, LEDGER_SCHEMA_VERSION = 
     "  lines TEXT NOT NULL,"                                                                       \
     "  hash BLOB NOT NULL CHECK(length(hash) = 32)) STRICT;"                                       \
     "CREATE UNIQUE INDEX entry_by_reverses ON entry(reverses) WHERE reverses IS NOT NULL;"         \
+    "CREATE INDEX entry_by_source ON entry(source);"                                               \
     "CREATE VIEW line(entry, position, account, minor) AS"                                         \
     "  SELECT e.id, j.key, j.value ->> 0, j.value ->> 1 FROM entry e, json_each(e.lines) j;"       \
     "CREATE TABLE account_entry("                                                                  \

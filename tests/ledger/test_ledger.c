@@ -242,6 +242,8 @@ TEST(verify_names_the_first_damaged_entry)
         {"balance",            "UPDATE account SET debit = debit + 1 WHERE id = 2",         0},
         {"total",              "UPDATE total SET debit = debit + 1 WHERE account = 2",      0},
         {"total gone",         "DELETE FROM total WHERE account = 2",                       0},
+        {"period gone",        "PRAGMA foreign_keys = OFF; DELETE FROM period",             1},
+        {"total of no period", "PRAGMA foreign_keys = OFF; INSERT INTO total VALUES(2, 7, 0, 0)", 0},
         {"total too many",     "INSERT INTO total VALUES(1, 202002, 1, 0)",                 0},
         {"list",               "UPDATE account_entry SET entries = x'02' WHERE account = 3", 0},
         {"list gone",          "DELETE FROM account_entry WHERE account = 1",               0},
