@@ -157,7 +157,8 @@ ErrorCode measure_evidence(const MeasureAsk *ask, size_t indicator, Record recor
 {
     const MeasureSpec *spec = ask->plan->spec;
     ASSERT(indicator < spec->indicator_count);
-    cql_eval_begin(ask->eval, record);
+    if (!ask->is_begun)
+        cql_eval_begin(ask->eval, record);
     return add_all(ask, ask->plan->indicators[indicator].evidence,
                    spec->indicators[indicator].evidence_count, ret_evidence, err);
 }
@@ -167,7 +168,8 @@ ErrorCode measure_register_evidence(const MeasureAsk *ask, size_t register_index
 {
     const MeasureSpec *spec = ask->plan->spec;
     ASSERT(register_index < spec->register_count);
-    cql_eval_begin(ask->eval, record);
+    if (!ask->is_begun)
+        cql_eval_begin(ask->eval, record);
     return add_all(ask, ask->plan->registers[register_index].evidence,
                    spec->registers[register_index].evidence_count, ret_evidence, err);
 }

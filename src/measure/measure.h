@@ -114,11 +114,13 @@ typedef struct {
     Arena *arena;
     const MeasurePlan *plan;
     CqlEval *eval;
+    bool is_begun; /* it is turned to the person already: definitions that several answers rest on
+                      are worked out once */
 } MeasureAsk;
 
-/* The evidence of an indicator for one person: turns the evaluator to the person and evaluates the
-   indicator's evidence definitions. A definition that finds nothing gives one Evidence that says
-   so.
+/* The evidence of an indicator for one person: turns the evaluator to the person (unless it is)
+   and evaluates the indicator's evidence definitions. A definition that finds nothing gives one
+   Evidence that says so.
  */
 MUST_USE ErrorCode measure_evidence(const MeasureAsk *ask, size_t indicator, Record record,
                                     EvidenceVec *ret_evidence, Error *err);

@@ -163,7 +163,8 @@ static Str status_of(const PartitionWork *work, size_t indicator, uint32_t row)
 
 static ErrorCode write_gap_line(const PartitionWork *work, size_t index, Record record, Error *err)
 {
-    MeasureAsk ask = {.arena = work->arena, .plan = work->run->plan, .eval = work->eval};
+    MeasureAsk ask = {
+        .arena = work->arena, .plan = work->run->plan, .eval = work->eval, .is_begun = true};
     const IndicatorSpec *spec = &measure_results_spec(work->run->measures)->indicators[index];
     EvidenceVec evidence = {0};
     ErrorCode code = measure_evidence(&ask, index, record, &evidence, err);
@@ -185,19 +186,32 @@ static ErrorCode write_gap_line(const PartitionWork *work, size_t index, Record 
     return ERR_OK;
 }
 
+/* All lines of one person, from one evaluation. */
+static ErrorCode write_person_gaps(const PartitionWork *work, Record record, Error *err)
+{
+    const MeasureResults *measures = work->run->measures;
+    size_t count = measure_results_spec(measures)->indicator_count;
+    bool is_begun = false;
+    ErrorCode code = ERR_OK;
+    for (size_t i = 0; i < count && code == ERR_OK; i++) {
+        if (!measure_is_in(measures, POPULATION_DENOMINATOR, i, work->partition, record.row))
+            continue;
+        if (!is_begun)
+            cql_eval_begin(work->eval, record);
+        is_begun = true;
+        ArenaMark mark = arena_mark(work->arena);
+        code = write_gap_line(work, i, record, err);
+        arena_rewind(work->arena, mark);
+    }
+    return code;
+}
+
 static ErrorCode write_gaps(void *context, const PartitionWork *work, Error *err)
 {
     (void)context;
-    const MeasureResults *measures = work->run->measures;
-    size_t count = measure_results_spec(measures)->indicator_count;
     ErrorCode code = ERR_OK;
-    for (uint32_t row = 0; row < work->batch->person_count; row++)
-        for (size_t i = 0; i < count && code == ERR_OK; i++)
-            if (measure_is_in(measures, POPULATION_DENOMINATOR, i, work->partition, row)) {
-                ArenaMark mark = arena_mark(work->arena);
-                code = write_gap_line(work, i, (Record){.batch = work->batch, .row = row}, err);
-                arena_rewind(work->arena, mark);
-            }
+    for (uint32_t row = 0; row < work->batch->person_count && code == ERR_OK; row++)
+        code = write_person_gaps(work, (Record){.batch = work->batch, .row = row}, err);
     return code;
 }
 
