@@ -71,15 +71,37 @@ void json_array_end(JsonWriter *json)
     close_bracket(json, ']');
 }
 
-/* How many bytes at text[at] have to be written in another form; 0 when they may stand. */
-static size_t needs_escape(Str text, size_t at)
+/* Length of the valid UTF-8 character at text[at], or 0. */
+static size_t utf8_length(Str text, size_t at)
+{
+    const unsigned char *s = (const unsigned char *)text.ptr + at;
+    size_t left = text.len - at;
+    if (s[0] < 0x80)
+        return 1;
+    size_t len = s[0] >= 0xC2 && s[0] < 0xE0 ? 2 : s[0] >= 0xE0 && s[0] < 0xF0 ? 3 : 4;
+    if (s[0] < 0xC2 || s[0] > 0xF4 || left < len)
+        return 0;
+    for (size_t i = 1; i < len; i++)
+        if ((s[i] & 0xC0) != 0x80)
+            return 0;
+    bool is_overlong = (s[0] == 0xE0 && s[1] < 0xA0) || (s[0] == 0xF0 && s[1] < 0x90);
+    bool is_out = (s[0] == 0xED && s[1] > 0x9F) || (s[0] == 0xF4 && s[1] > 0x8F);
+    return is_overlong || is_out ? 0 : len;
+}
+
+/* How many bytes at text[at] have to be written in another form; 0 when the *ret_size bytes of the
+   character may stand. */
+static size_t needs_escape(Str text, size_t at, size_t *ret_size)
 {
     unsigned char c = (unsigned char)text.ptr[at];
-    if (c < 0x20 || c == '"' || c == '\\' || c == '<')
+    *ret_size = 1;
+    if (c < 0x80)
+        return c < 0x20 || c == '"' || c == '\\' || c == '<';
+    *ret_size = utf8_length(text, at);
+    if (*ret_size == 0) /* JSON is UTF-8, whatever the text was */
         return 1;
     /* U+2028 and U+2029 end a line in scripts: E2 80 A8 and E2 80 A9. */
-    bool is_separator = c == 0xE2 && text.len - at >= 3 &&
-                        (unsigned char)text.ptr[at + 1] == 0x80 &&
+    bool is_separator = c == 0xE2 && (unsigned char)text.ptr[at + 1] == 0x80 &&
                         ((unsigned char)text.ptr[at + 2] & 0xFE) == 0xA8;
     return is_separator ? 3 : 0;
 }
@@ -87,6 +109,10 @@ static size_t needs_escape(Str text, size_t at)
 static void add_escape(StrBuf *out, Str bytes)
 {
     unsigned char c = (unsigned char)bytes.ptr[0];
+    if (c >= 0x80 && bytes.len == 1) {
+        strbuf_add(out, S("\\ufffd")); /* the replacement character */
+        return;
+    }
     switch (c) {
     case '"':
         strbuf_add(out, S("\\\""));
@@ -124,9 +150,10 @@ static void add_quoted(StrBuf *out, Str value)
     size_t from = 0;
     size_t at = 0;
     while (at < value.len) {
-        size_t special = needs_escape(value, at);
+        size_t size;
+        size_t special = needs_escape(value, at, &size);
         if (special == 0) {
-            at++;
+            at += size;
             continue;
         }
         strbuf_add(out, str_slice(value, from, at - from));
@@ -566,24 +593,6 @@ static ErrorCode read_value(JsonReader *reader, JsonValue *value)
     default:
         return read_scalar(reader, value);
     }
-}
-
-/* Length of the valid UTF-8 character at text[at], or 0. */
-static size_t utf8_length(Str text, size_t at)
-{
-    const unsigned char *s = (const unsigned char *)text.ptr + at;
-    size_t left = text.len - at;
-    if (s[0] < 0x80)
-        return 1;
-    size_t len = s[0] >= 0xC2 && s[0] < 0xE0 ? 2 : s[0] >= 0xE0 && s[0] < 0xF0 ? 3 : 4;
-    if (s[0] < 0xC2 || s[0] > 0xF4 || left < len)
-        return 0;
-    for (size_t i = 1; i < len; i++)
-        if ((s[i] & 0xC0) != 0x80)
-            return 0;
-    bool is_overlong = (s[0] == 0xE0 && s[1] < 0xA0) || (s[0] == 0xF0 && s[1] < 0x90);
-    bool is_out = (s[0] == 0xED && s[1] > 0x9F) || (s[0] == 0xF4 && s[1] > 0x8F);
-    return is_overlong || is_out ? 0 : len;
 }
 
 /* json_index says what is wrong but not where: look for it slowly. */

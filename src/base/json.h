@@ -35,7 +35,7 @@ void json_array_begin(JsonWriter *json);
 void json_array_end(JsonWriter *json);
 void json_key(JsonWriter *json, Str key);
 /* Escapes what JSON asks for, and '<' and U+2028/9 as \u003c … so that the text may stand in an
- * HTML script. */
+   HTML script. Bytes that are not UTF-8 become U+FFFD, so that the output always is. */
 void json_str(JsonWriter *json, Str value);
 void json_int(JsonWriter *json, int64_t value);
 void json_bool(JsonWriter *json, bool value);

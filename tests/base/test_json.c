@@ -37,6 +37,31 @@ TEST(json_writer_keeps_commas_and_escapes)
                 "false\n"));
 }
 
+TEST(json_writer_always_writes_utf8)
+{
+    static const struct {
+        Str text;
+        Str want;
+    } rows[] = {
+        /* clang-format off */
+        {STR_INIT("\xC3\xA9\xF0\x9F\x98\x80"), STR_INIT("\"\xC3\xA9\xF0\x9F\x98\x80\"")},
+        {STR_INIT("a\xFFz"),                 STR_INIT("\"a\\ufffdz\"")},
+        {STR_INIT("cut \xE2\x80"),           STR_INIT("\"cut \\ufffd\\ufffd\"")},
+        {STR_INIT("\xC0\xAF"),               STR_INIT("\"\\ufffd\\ufffd\"")},
+        {STR_INIT("\xED\xA0\x80"),           STR_INIT("\"\\ufffd\\ufffd\\ufffd\"")},
+        {STR_INIT("\xE2\x80\xA8\xE2"),       STR_INIT("\"\\u2028\\ufffd\"")},
+        /* clang-format on */
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        StrBuf out;
+        JsonWriter json;
+        strbuf_init(&out, arena, 0);
+        json_writer_init(&json, &out, false);
+        json_str(&json, rows[i].text);
+        CHECK_STR(strbuf_str(&out), rows[i].want);
+    }
+}
+
 TEST(json_writer_indents)
 {
     StrBuf buf;
