@@ -244,7 +244,7 @@ static void set_needs(Needs *needs, PlanDefinition *definition, const Empty *emp
     definition->value_without = empty->value;
     size_t count = count_bits(needs, empty->relied);
     CqlNeed *list = ARENA_ARRAY(arena, CqlNeed, count);
-    for (size_t i = 0; i < needs->plan->retrieves.count && count > 0; i++) {
+    for (size_t i = 0; empty->relied != NULL && i < needs->plan->retrieves.count; i++) {
         const PlanRetrieve *retrieve = &needs->plan->retrieves.items[i];
         if ((empty->relied[i / 64] >> (i % 64) & 1) == 0)
             continue;

@@ -454,28 +454,15 @@ static CqlValue decimal_boundary(CqlEval *eval, CqlValue value, int64_t places, 
 static CqlValue moment_boundary(CqlValue value, int64_t digits, bool is_high)
 {
     uint8_t precision = 0;
-    for (uint8_t i = 1; i < COUNT_OF(digits_of_precision); i++) {
+    for (size_t i = 1; i < COUNT_OF(digits_of_precision); i++) {
         if (digits_of_precision[i] - (value.kind == CQL_TIME ? 8 : 0) == digits)
-            precision = i;
+            precision = (uint8_t)i;
     }
     if (precision == 0 || (value.kind == CQL_DATE && precision > PRECISION_DAY))
         return value_null();
     Moment *moment = &value.moment;
-    if (is_high && moment->precision < precision) {
-        uint8_t had = moment->precision;
-        if (had < PRECISION_MONTH && precision >= PRECISION_MONTH)
-            moment->month = 12;
-        if (had < PRECISION_DAY && precision >= PRECISION_DAY)
-            moment->day = (uint8_t)date_days_in_month(moment->year, moment->month);
-        if (had < PRECISION_HOUR && precision >= PRECISION_HOUR)
-            moment->hour = 23;
-        if (had < PRECISION_MINUTE && precision >= PRECISION_MINUTE)
-            moment->minute = 59;
-        if (had < PRECISION_SECOND && precision >= PRECISION_SECOND)
-            moment->second = 59;
-        if (precision == PRECISION_MILLISECOND)
-            moment->millisecond = 999;
-    }
+    if (is_high && moment->precision < precision)
+        *moment = moment_last(*moment, precision);
     moment->precision = precision;
     return value;
 }

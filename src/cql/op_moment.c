@@ -203,7 +203,8 @@ static bool add_ms(Moment *moment, int64_t amount)
     return true;
 }
 
-static const int64_t unit_ms[] = {0, 0, 0, 86400000, 3600000, 60000, 1000, 1, INT64_C(604800000)};
+/* Of years and months, which have no fixed length, never read: 1. */
+static const int64_t unit_ms[] = {1, 1, 1, 86400000, 3600000, 60000, 1000, 1, INT64_C(604800000)};
 
 /* An amount finer than the value is brought to the value's precision first, whole units only:
    24 months are 2 years, 35 days one month, 365 days a year. */
@@ -320,6 +321,7 @@ static int64_t whole_months(const Moment *from, const Moment *to)
 
 static int64_t duration(const Moment *from, const Moment *to, uint8_t precision)
 {
+    ASSERT(precision > PRECISION_NONE && precision <= WEEK);
     if (precision == PRECISION_YEAR)
         return whole_months(from, to) / 12;
     if (precision == PRECISION_MONTH)
@@ -329,6 +331,7 @@ static int64_t duration(const Moment *from, const Moment *to, uint8_t precision)
 
 static int64_t difference(const Moment *from, const Moment *to, uint8_t precision)
 {
+    ASSERT(precision > PRECISION_NONE && precision <= WEEK);
     if (precision == PRECISION_YEAR)
         return to->year - from->year;
     if (precision == PRECISION_MONTH)
@@ -339,11 +342,8 @@ static int64_t difference(const Moment *from, const Moment *to, uint8_t precisio
            floor_divide(total_ms(from) + shift, unit_ms[precision]);
 }
 
-/* The first or last moment that an imprecise one can be, down to the precision. */
-static Moment widen(Moment moment, uint8_t precision, bool to_last)
+Moment moment_last(Moment moment, uint8_t precision)
 {
-    if (!to_last)
-        return moment;
     if (moment.precision < PRECISION_MONTH && precision >= PRECISION_MONTH)
         moment.month = 12;
     if (moment.precision < PRECISION_DAY && precision >= PRECISION_DAY)
@@ -380,12 +380,10 @@ CqlValue moment_between(CqlEval *eval, CqlValue from, CqlValue to, uint8_t preci
     } else {
         /* Once one of them is uncertain, what is below the other's precision counts too. */
         uint8_t least = is_difference || from.kind == CQL_DATE ? needed : PRECISION_MILLISECOND;
-        Moment from_first = widen(from.moment, least, false);
-        Moment from_last = widen(from.moment, least, true);
-        Moment to_first = widen(to.moment, least, false);
-        Moment to_last = widen(to.moment, least, true);
-        low = measure(&from_last, &to_first, precision);
-        high = measure(&from_first, &to_last, precision);
+        Moment from_last = moment_last(from.moment, least);
+        Moment to_last = moment_last(to.moment, least);
+        low = measure(&from_last, &to.moment, precision);
+        high = measure(&from.moment, &to_last, precision);
     }
     if (low < INT32_MIN || high > INT32_MAX)
         return low == high ? value_long(low) : value_null();

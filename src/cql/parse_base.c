@@ -159,9 +159,9 @@ uint8_t parse_precision_word(Str word, bool *ret_is_plural)
                                         "minute", "second", "millisecond", "week"};
     *ret_is_plural = word.len > 0 && word.ptr[word.len - 1] == 's';
     Str stem = *ret_is_plural ? str_slice(word, 0, word.len - 1) : word;
-    for (uint8_t i = 1; i < sizeof(names) / sizeof(names[0]); i++) {
+    for (size_t i = 1; i < sizeof(names) / sizeof(names[0]); i++) {
         if (str_eq(stem, str_from_c(names[i])))
-            return i;
+            return (uint8_t)i;
     }
     return 0;
 }

@@ -111,9 +111,8 @@ static void parse_parameter(Parser *parser, AstDef *def)
     parse_next(parser);
     def->kind = DEF_PARAMETER;
     def->name = parse_name(parser, "a name");
-    if (parse_peek(parser, 0)->kind == TOKEN_IDENTIFIER && parse_at_name(parser, 0))
-        def->type = parse_type(parser);
-    else if (parse_is(parser, 0, "Interval"))
+    bool is_name = parse_peek(parser, 0)->kind == TOKEN_IDENTIFIER && parse_at_name(parser, 0);
+    if (is_name || parse_is(parser, 0, "Interval"))
         def->type = parse_type(parser);
     if (parse_take(parser, "default"))
         def->body = parse_expression(parser);

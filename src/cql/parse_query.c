@@ -87,9 +87,8 @@ static void parse_sort(Parser *parser, AstQuery *query)
 /* starting simpleLiteral | quantity | (expression); never a ratio, as a colon follows. */
 static Ast *parse_starting(Parser *parser)
 {
-    const Token *token = parse_peek(parser, 0);
     bool is_minus = parse_take(parser, "-");
-    token = parse_peek(parser, 0);
+    const Token *token = parse_peek(parser, 0);
     Ast *node = NULL;
     if (token->kind == TOKEN_INTEGER || token->kind == TOKEN_DECIMAL) {
         node = parse_quantity(parser);

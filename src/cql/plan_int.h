@@ -204,5 +204,7 @@ CqlValue moment_between(CqlEval *eval, CqlValue from, CqlValue to, uint8_t preci
                         bool is_difference);
 /* false when out of range or the unit is no time. */
 bool moment_add(CqlValue value, const CqlQuantityBody *amount, int sign, CqlValue *ret_sum);
+/* With the parts below its precision, down to the one given, at their greatest. */
+Moment moment_last(Moment moment, uint8_t precision);
 /* Text of ToString. */
 Str value_to_string(Arena *arena, CqlValue value);

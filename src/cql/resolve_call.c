@@ -401,9 +401,9 @@ static CqlNode *resolve_age(Resolver *r, const Call *call, bool *ret_is_age)
                                         "Minutes", "Seconds", "Milliseconds", "Weeks"};
     Call age = *call;
     age.precision = 0;
-    for (uint8_t i = 1; i < COUNT_OF(words); i++) {
+    for (size_t i = 1; i < COUNT_OF(words); i++) {
         if (str_eq(word, str_from_c(words[i])))
-            age.precision = i;
+            age.precision = (uint8_t)i;
     }
     *ret_is_age = age.precision != 0;
     if (!*ret_is_age)

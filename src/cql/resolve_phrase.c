@@ -85,8 +85,9 @@ static CqlNode *offset_phrase(Resolver *r, const Ast *ast, CqlNode *left, CqlNod
         closed = (edge_closed ? 1U : 0U) | (phrase->is_inclusive ? 2U : 0U);
     else
         closed = (phrase->is_inclusive ? 1U : 0U) | (edge_closed ? 2U : 0U);
-    CqlNode *span = is_before ? interval_node(r, ast, edge, right, closed)
-                              : interval_node(r, ast, right, edge, closed);
+    CqlNode *low = is_before ? edge : right;
+    CqlNode *high = is_before ? right : edge;
+    CqlNode *span = interval_node(r, ast, low, high, closed);
     CqlNode *in = span == NULL ? NULL : resolve_call(r, ast, "In", left, span, phrase->precision);
     return unless_null(r, ast, in, right);
 }

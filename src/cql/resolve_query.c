@@ -177,24 +177,24 @@ static CqlNode *finish_query(Resolver *r, const Ast *place, PlanQuery *query)
     return node;
 }
 
-CqlNode *resolve_query(Resolver *r, const Ast *place)
+CqlNode *resolve_query(Resolver *r, const Ast *ast)
 {
-    const AstQuery *ast = place->query;
+    const AstQuery *parts = ast->query;
     const Scope *outer = r->scope;
     PlanQuery *query = ARENA_NEW(r->arena, PlanQuery);
-    query->sources = ARENA_ZARRAY(r->arena, PlanSource, ast->source_count);
+    query->sources = ARENA_ZARRAY(r->arena, PlanSource, parts->source_count);
     bool ok = true;
-    for (size_t i = 0; i < ast->source_count && ok; i++) {
-        ok = add_source(r, &ast->sources[i], &query->sources[i]);
+    for (size_t i = 0; i < parts->source_count && ok; i++) {
+        ok = add_source(r, &parts->sources[i], &query->sources[i]);
         query->source_count++;
         query->is_list |= ok && query->sources[i].is_list;
     }
-    ok = ok && add_lets(r, ast, query) && add_relations(r, ast, query);
-    if (ok && ast->where != NULL) {
-        query->where = condition(r, ast->where);
+    ok = ok && add_lets(r, parts, query) && add_relations(r, parts, query);
+    if (ok && parts->where != NULL) {
+        query->where = condition(r, parts->where);
         ok = query->where != NULL;
     }
-    CqlNode *node = ok ? finish_query(r, place, query) : NULL;
+    CqlNode *node = ok ? finish_query(r, ast, query) : NULL;
     r->scope = outer;
     return node;
 }
@@ -326,7 +326,7 @@ static bool same_set(const ConceptSet *a, const ConceptSet *b)
 {
     return a->first == b->first && a->span == b->span && a->count == b->count &&
            (a->bits == b->bits ||
-            (a->span > 0 && memcmp(a->bits, b->bits, (a->span + 63) / 64 * 8) == 0));
+            (a->span > 0 && memcmp(a->bits, b->bits, ((size_t)a->span + 63) / 64 * 8) == 0));
 }
 
 /* The number of an equal retrieve of the plan, or of this one, added. */

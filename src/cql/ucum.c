@@ -361,10 +361,10 @@ uint8_t ucum_time_precision(Str unit)
                                            {"second", "seconds", "s", ""},
                                            {"millisecond", "milliseconds", "ms", ""},
                                            {"week", "weeks", "wk", ""}};
-    for (uint8_t i = 1; i < COUNT_OF(codes); i++) {
+    for (size_t i = 1; i < COUNT_OF(codes); i++) {
         for (size_t j = 0; j < 3; j++) {
             if (str_eq(unit, str_from_c(codes[i][j])))
-                return i;
+                return (uint8_t)i;
         }
     }
     return 0;
@@ -418,6 +418,12 @@ static int64_t days_of(const CqlQuantityBody *quantity)
     return ucum_time_precision(quantity->unit) == PRECISION_YEAR ? 365 : 30;
 }
 
+static Order order_of(Decimal a, Decimal b)
+{
+    int sign = decimal_cmp(a, b);
+    return sign < 0 ? ORDER_LESS : sign > 0 ? ORDER_GREATER : ORDER_EQUAL;
+}
+
 /* For ~ a calendar year is 365 days and a month 30. */
 static Order equivalent_days(const CqlQuantityBody *a, const CqlQuantityBody *b)
 {
@@ -427,31 +433,31 @@ static Order equivalent_days(const CqlQuantityBody *a, const CqlQuantityBody *b)
         return ORDER_UNKNOWN;
     if (!is_indefinite(b) && !ucum_convert(b->value, b->unit, S("d"), &right))
         return ORDER_UNKNOWN;
-    int sign = decimal_cmp(left, right);
-    return sign < 0 ? ORDER_LESS : sign > 0 ? ORDER_GREATER : ORDER_EQUAL;
+    return order_of(left, right);
+}
+
+/* Both are calendar years or months. */
+static Order order_months(const CqlQuantityBody *a, const CqlQuantityBody *b)
+{
+    int months_a = ucum_time_precision(a->unit) == PRECISION_YEAR ? 12 : 1;
+    int months_b = ucum_time_precision(b->unit) == PRECISION_YEAR ? 12 : 1;
+    return order_of((Decimal){.units = a->value.units * months_a},
+                    (Decimal){.units = b->value.units * months_b});
 }
 
 Order quantity_order(const CqlQuantityBody *a, const CqlQuantityBody *b, bool for_equivalence)
 {
-    Decimal left = a->value;
-    if (!str_eq(a->unit, b->unit) || a->is_calendar != b->is_calendar) {
-        bool mixed = (is_indefinite(a) && is_definite_year_or_month(b)) ||
-                     (is_indefinite(b) && is_definite_year_or_month(a));
-        if (mixed && !for_equivalence)
-            return ORDER_UNKNOWN;
-        if (for_equivalence && (is_indefinite(a) != is_indefinite(b)) && !mixed)
-            return equivalent_days(a, b);
-        bool both_calendar = is_indefinite(a) && is_indefinite(b);
-        if (both_calendar) {
-            int64_t months_a = ucum_time_precision(a->unit) == PRECISION_YEAR ? 12 : 1;
-            int64_t months_b = ucum_time_precision(b->unit) == PRECISION_YEAR ? 12 : 1;
-            __int128 x = a->value.units * months_a;
-            __int128 y = b->value.units * months_b;
-            return x < y ? ORDER_LESS : x > y ? ORDER_GREATER : ORDER_EQUAL;
-        }
-        if (!ucum_convert(a->value, a->unit, b->unit, &left))
-            return ORDER_UNKNOWN;
-    }
-    int sign = decimal_cmp(left, b->value);
-    return sign < 0 ? ORDER_LESS : sign > 0 ? ORDER_GREATER : ORDER_EQUAL;
+    if (str_eq(a->unit, b->unit) && a->is_calendar == b->is_calendar)
+        return order_of(a->value, b->value);
+    bool mixed = (is_indefinite(a) && is_definite_year_or_month(b)) ||
+                 (is_indefinite(b) && is_definite_year_or_month(a));
+    if (mixed && !for_equivalence)
+        return ORDER_UNKNOWN;
+    if (for_equivalence && is_indefinite(a) != is_indefinite(b) && !mixed)
+        return equivalent_days(a, b);
+    if (is_indefinite(a) && is_indefinite(b))
+        return order_months(a, b);
+    Decimal converted;
+    return ucum_convert(a->value, a->unit, b->unit, &converted) ? order_of(converted, b->value)
+                                                                : ORDER_UNKNOWN;
 }
