@@ -65,6 +65,9 @@ static ErrorCode run_locked(Arena *arena, const SettleInput *input, const Settle
     if (code == ERR_OK && !options->is_dry_run)
         code = settle_post(arena, result, input->ledger, options, run, err);
     if (code == ERR_OK)
+        code = settle_write_statements(arena, result, options->is_dry_run ? NULL : input->ledger,
+                                       folder, err);
+    if (code == ERR_OK)
         code = settle_write_summary(arena, result, options, run, err);
     return code;
 }

@@ -14,6 +14,7 @@
  *     settle/lines.ndjson              one payment line a line
  *     settle/details/<sha-256>.ndjson  persons behind a practice and clause
  *     settle/unpaid.ndjson             persons that nobody is paid for, and why
+ *     settle/statements/<practice>.txt what the practice is paid and why, for people; and .json
  *     settle/summary.json              contract, version, totals, what was posted
  *
  * Posting is one transaction a run: an entry for each practice, clause and period, debit

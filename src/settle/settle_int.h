@@ -160,6 +160,11 @@ MUST_USE ErrorCode settle_write_unpaid(const SettlePlan *plan, const Facts *fact
 MUST_USE ErrorCode settle_write_summary(Arena *arena, const SettleResult *result,
                                         const SettleOptions *options, Str run, Error *err);
 
+/* --- statement.c --- */
+/* Statements of all practices; made anew by every run, so not durable. */
+MUST_USE ErrorCode settle_write_statements(Arena *arena, const SettleResult *result,
+                                           const Ledger *ledger, Str folder, Error *err);
+
 /* A file written piece by piece under a temporary name, then durably put in place. */
 typedef struct {
     Arena *arena;

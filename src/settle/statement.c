@@ -10,16 +10,24 @@ typedef struct {
     Arena *arena; /* of the writing */
 } Lines;
 
+/* Lines are in order of practice ids. */
 static Lines practice_lines(const SettleStatement *statement, Arena *arena)
 {
     const SettleResult *result = statement->result;
     Lines lines = {.statement = statement, .contract = result->contract, .arena = arena};
-    for (size_t i = 0; i < result->line_count; i++) {
-        if (!str_eq(result->lines[i].practice, statement->practice))
-            continue;
-        if (lines.line_count++ == 0)
-            lines.lines = &result->lines[i];
+    size_t low = 0;
+    size_t high = result->line_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (str_cmp(result->lines[middle].practice, statement->practice) < 0)
+            low = middle + 1;
+        else
+            high = middle;
     }
+    lines.lines = result->lines + low;
+    while (low + lines.line_count < result->line_count &&
+           str_eq(lines.lines[lines.line_count].practice, statement->practice))
+        lines.line_count++;
     return lines;
 }
 
@@ -234,4 +242,54 @@ void settle_statement_text(const SettleStatement *statement, StrBuf *out)
         strbuf_printf(out, "  %.*s\n", STR_ARG(account.code));
     }
     arena_destroy(arena);
+}
+
+/* --- files --- */
+
+/* A practice's id as the name of a file: what is no letter, digit, '-' or '.' becomes '_'. */
+static Str file_name(Arena *arena, Str practice, const char *suffix)
+{
+    Str name = str_format(arena, "%.*s%s", STR_ARG(practice), suffix);
+    char *bytes = arena_copy(arena, name.ptr, name.len);
+    for (size_t i = 0; i < name.len; i++) {
+        char c = bytes[i];
+        bool is_kept = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                       c == '-' || c == '.';
+        bytes[i] = is_kept ? c : '_';
+    }
+    return (Str){.ptr = bytes, .len = name.len};
+}
+
+static ErrorCode write_statement(Arena *arena, const SettleStatement *statement, Str folder,
+                                 Error *err)
+{
+    StrBuf text;
+    strbuf_init(&text, arena, 0);
+    settle_statement_json(statement, &text);
+    Str name = file_name(arena, statement->practice, ".json");
+    ErrorCode code = io_write_file(io_join(arena, folder, name), strbuf_str(&text), err);
+    if (code != ERR_OK)
+        return code;
+    strbuf_clear(&text);
+    settle_statement_text(statement, &text);
+    name = file_name(arena, statement->practice, ".txt");
+    return io_write_file(io_join(arena, folder, name), strbuf_str(&text), err);
+}
+
+ErrorCode settle_write_statements(Arena *arena, const SettleResult *result, const Ledger *ledger,
+                                  Str folder, Error *err)
+{
+    const Str *practices;
+    Str below = io_join(arena, folder, S("statements"));
+    ErrorCode code = io_remove_tree(below, err);
+    if (code == ERR_OK)
+        code = io_make_dirs(below, err);
+    size_t count = settle_practices(result, arena, &practices);
+    for (size_t i = 0; code == ERR_OK && i < count; i++) {
+        SettleStatement statement = {.result = result, .practice = practices[i], .ledger = ledger};
+        ArenaMark mark = arena_mark(arena);
+        code = write_statement(arena, &statement, below, err);
+        arena_rewind(arena, mark);
+    }
+    return code;
 }

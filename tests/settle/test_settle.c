@@ -416,6 +416,11 @@ TEST(a_statement_adds_up)
             ledger_find_account(ledger, str_format(arena, "payable:%.*s", STR_ARG(practices[i]))));
         CHECK_INT(payable.balance, -minor);
         CHECK(str_find(strbuf_str(&text), S("Balances in the ledger")) != SIZE_MAX);
+        Str written;
+        Str path = str_format(arena, "%.*s/settle/statements/%.*s.txt", STR_ARG(settle.out),
+                              STR_ARG(practices[i]));
+        CHECK_OK(io_read_file(arena, path, 0, &written, &settle.err), &settle.err);
+        CHECK_STR(written, strbuf_str(&text));
     }
     CHECK_INT(total, result->total_minor);
 }

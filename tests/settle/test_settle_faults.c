@@ -135,7 +135,9 @@ TEST(power_lost_at_any_moment_leaves_nothing_or_all)
     const SettleResult *result = NULL;
     Error err = {0};
     CHECK_OK(io_make_dirs(out, &err), &err);
-    PowerLoss *recording = power_loss_begin(arena, out);
+    /* The run gives memory of its arena back; what is recorded lives elsewhere. */
+    CLEANUP(arena_cleanup) Arena *kept = arena_create(0);
+    PowerLoss *recording = power_loss_begin(kept, out);
     ErrorCode code = settle_into(&fixture, out, &result, &err);
     power_loss_end(recording);
     if (!CHECK_OK(code, &err))
