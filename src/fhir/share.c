@@ -62,6 +62,7 @@ struct Share {
     /* Sampling. Values of an element, and items of it, are judged apart. */
     Slot *samples;
     Place *sample_places;
+    uint32_t *sample_order; /* by slot: how many had been seen before */
     size_t sample_count;
     uint16_t *tries; /* by place_number */
     uint16_t *hits;
@@ -412,7 +413,7 @@ static void sample_children(Share *share, const TapeArea *area, const uint8_t *f
             if (share->sample_count < SAMPLE_SLOTS / 2) {
                 *slot = (Slot){.source = child.bytes, .hash = child.hash, .offset = 1};
                 share->sample_places[slot - share->samples] = child.place;
-                share->sample_count++;
+                share->sample_order[slot - share->samples] = (uint32_t)share->sample_count++;
             }
         }
         size_t header = is_container(tag)       ? header_size(tag)
@@ -436,6 +437,7 @@ typedef struct {
     const uint8_t *bytes;
     uint32_t size;
     uint32_t count;
+    uint32_t order;
     Place place;
 } Hot;
 
@@ -445,8 +447,8 @@ static uint32_t node_size(const uint8_t *bytes)
     return (uint32_t)tape_skip(&area, 0);
 }
 
-/* Most references for a byte of the head first; then by content, so that the order of slots, which
-   rests on provisional numbers, does not show. */
+/* Most references for a byte of the head first; then as they came, so that the order of slots,
+   which rests on provisional numbers, does not show. */
 static int compare_hot(const void *a, const void *b)
 {
     const Hot *x = a;
@@ -455,9 +457,7 @@ static int compare_hot(const void *a, const void *b)
     uint64_t gain_y = (uint64_t)y->count * x->size;
     if (gain_x != gain_y)
         return gain_x > gain_y ? -1 : 1;
-    if (x->size != y->size)
-        return x->size < y->size ? -1 : 1;
-    return x->count < y->count ? 1 : x->count > y->count ? -1 : 0;
+    return x->order < y->order ? -1 : x->order > y->order;
 }
 
 static void judge_places(Share *share)
@@ -478,6 +478,7 @@ void share_put_head(Share *share)
         hot[count++] = (Hot){.bytes = slot->source,
                              .size = node_size(slot->source),
                              .count = slot->offset,
+                             .order = share->sample_order[i],
                              .place = share->sample_places[i]};
     }
     judge_places(share);
@@ -503,6 +504,7 @@ Share *share_create(Arena *arena, Arena *scratch, size_t size_max, const Concept
     share->scratch = scratch;
     share->samples = ARENA_ZARRAY(scratch, Slot, SAMPLE_SLOTS);
     share->sample_places = ARENA_ARRAY(scratch, Place, SAMPLE_SLOTS);
+    share->sample_order = ARENA_ARRAY(scratch, uint32_t, SAMPLE_SLOTS);
     share->tries = ARENA_ZARRAY(scratch, uint16_t, PLACES);
     share->hits = ARENA_ZARRAY(scratch, uint16_t, PLACES);
     share->is_hopeless = ARENA_ZARRAY(scratch, bool, PLACES);
