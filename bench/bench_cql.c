@@ -55,6 +55,14 @@ static ValueSets *read_value_sets(Arena *arena, Str folder)
     return sets;
 }
 
+/* Processor time: other work on the machine does not count. */
+static double processor_seconds(void)
+{
+    struct timespec time;
+    (void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+    return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
+}
+
 /* Persons a second for the Boolean definitions; prints how many are true for how many persons. */
 static double evaluate(const CqlPlan *plan, const RecordBatch *batch, bool only_exists)
 {
@@ -62,14 +70,14 @@ static double evaluate(const CqlPlan *plan, const RecordBatch *batch, bool only_
     size_t truths = 0;
     size_t failures = 0;
     size_t persons = 0;
-    double start = bench_seconds();
+    Error err = {0};
+    double start = processor_seconds();
     do {
         for (uint32_t row = 0; row < batch->person_count; row++, persons++) {
             cql_eval_begin(eval, (Record){.batch = batch, .row = row});
             for (size_t i = 0; i < cql_plan_definition_count(plan); i++) {
                 const CqlDefinition *definition = cql_plan_definition(plan, i);
                 CqlValue value;
-                Error err = {0};
                 bool wanted = only_exists ? str_eq(definition->name, S("Statin Prescribed"))
                                           : definition->is_boolean;
                 if (!wanted)
@@ -82,8 +90,8 @@ static double evaluate(const CqlPlan *plan, const RecordBatch *batch, bool only_
                 truths += cql_value_is_true(value);
             }
         }
-    } while (bench_seconds() - start < 1);
-    double seconds = bench_seconds() - start;
+    } while (processor_seconds() - start < 1);
+    double seconds = processor_seconds() - start;
     printf("%zu persons, %.3f true a person, %zu failed\n", persons,
            (double)truths / (double)persons, failures);
     cql_eval_destroy(eval);
@@ -112,9 +120,9 @@ int main(int argc, char **argv)
     if (!fixture_finish(&fixture, &err))
         bench_must(err.code, &err);
     ValueSets *sets = read_value_sets(arena, folder);
-    double start = bench_seconds();
+    double start = processor_seconds();
     CqlPlan *plan = make_plan(arena, library, sets, fixture.dict);
-    bench_figure("cql-plan", (bench_seconds() - start) * 1e3, "ms");
+    bench_figure("cql-plan", (processor_seconds() - start) * 1e3, "ms");
     bench_figure("cql-starter", evaluate(plan, fixture.batch, false), "persons/s");
     bench_figure("cql-latest-in-period", evaluate(plan, fixture.batch, true), "persons/s");
     arena_destroy(arena);

@@ -245,14 +245,13 @@ AstType *parse_type(Parser *parser)
         return new_type(parser, AST_TYPE_NAMED);
     }
     AstType *type = NULL;
-    if (parse_is(parser, 1, "<")) {
-        AstTypeKind kind = AST_TYPE_LIST;
-        if (parse_is(parser, 0, "Interval"))
-            kind = AST_TYPE_INTERVAL;
-        else if (parse_is(parser, 0, "Choice"))
-            kind = AST_TYPE_CHOICE;
-        else if (!parse_is(parser, 0, "List"))
-            parse_fail(parser, "List, Interval or Choice");
+    bool is_interval = parse_is(parser, 0, "Interval");
+    bool is_choice = parse_is(parser, 0, "Choice");
+    bool is_generic = is_interval || is_choice || parse_is(parser, 0, "List");
+    if (is_generic && parse_is(parser, 1, "<")) {
+        AstTypeKind kind = is_interval ? AST_TYPE_INTERVAL
+                           : is_choice ? AST_TYPE_CHOICE
+                                       : AST_TYPE_LIST;
         type = new_type(parser, kind);
         parse_next(parser);
         parse_type_parts(parser, type, false);
