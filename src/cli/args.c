@@ -1,4 +1,6 @@
 /* From words to a command, its arguments and options; and what options' values mean. */
+#include <stdlib.h>
+
 #include "base/date.h"
 #include "base/yaml.h"
 #include "cli/cli_int.h"
@@ -38,10 +40,16 @@ static ErrorCode find_command(Cli *cli, size_t count, const Str *words, size_t *
         return ERR_OK;
     }
     Str family = str_format(cli->arena, "%.*s ", STR_ARG(words[0]));
+    StrBuf members;
+    strbuf_init(&members, cli->arena, 0);
     for (size_t i = 0; i < cli_command_count; i++)
         if (str_starts_with(cli_commands[i].name, family))
-            return unknown_command(cli, count < 2 ? family : two);
-    return unknown_command(cli, words[0]);
+            strbuf_printf(&members, "%s%.*s", members.len > 0 ? ", " : "",
+                          STR_ARG(str_slice(cli_commands[i].name, family.len, SIZE_MAX)));
+    if (members.len > 0 && (count < 2 || str_starts_with(words[1], S("-"))))
+        return error_set(&cli->err, ERR_USAGE, "%.*s needs one of: %.*s", STR_ARG(words[0]),
+                         STR_ARG(strbuf_str(&members)));
+    return unknown_command(cli, members.len > 0 ? two : words[0]);
 }
 
 static ErrorCode unknown_option(Cli *cli, Str name)
@@ -187,5 +195,46 @@ ErrorCode cli_day(Cli *cli, OptionId option, int32_t *ret_day)
     if (!day_parse(text, ret_day))
         return error_set(&cli->err, ERR_USAGE, "--%.*s: '%.*s' is no day: write it like 2020-12-31",
                          STR_ARG(cli_options[option].name), STR_ARG(text));
+    return ERR_OK;
+}
+
+/* The path without links and dots; of what is not there yet, that of the folder with the name
+   behind it. Empty when there is no such folder either. */
+static Str real_path(Arena *arena, Str path)
+{
+    char *whole = realpath(str_to_c(arena, path), NULL);
+    if (whole != NULL) {
+        Str result = str_copy(arena, str_from_c(whole));
+        free(whole);
+        return result;
+    }
+    size_t slash = path.len;
+    while (slash > 0 && path.ptr[slash - 1] != '/')
+        slash--;
+    Str folder = slash == 0 ? S(".") : str_slice(path, 0, slash);
+    whole = realpath(str_to_c(arena, folder), NULL);
+    if (whole == NULL)
+        return S("");
+    Str result = str_format(arena, "%s/%.*s", whole, STR_ARG(str_slice(path, slash, SIZE_MAX)));
+    free(whole);
+    return result;
+}
+
+ErrorCode cli_check_output(Cli *cli, const char *option, Str path, const Str *sources, size_t count)
+{
+    if (str_is_empty(path))
+        return ERR_OK;
+    Str output = real_path(cli->arena, path);
+    for (size_t i = 0; i < count && output.len > 0; i++) {
+        Str source = real_path(cli->arena, sources[i]);
+        if (str_is_empty(source) || str_eq(sources[i], S("-")))
+            continue;
+        Str within = str_format(cli->arena, "%.*s/", STR_ARG(source));
+        if (str_eq(output, source) || str_starts_with(output, within))
+            return error_set(&cli->err, ERR_USAGE,
+                             "%.*s would be written by %s, and is read as a source (%.*s); give "
+                             "another place, or copy it first",
+                             STR_ARG(path), option, STR_ARG(sources[i]));
+    }
     return ERR_OK;
 }

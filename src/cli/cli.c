@@ -1,6 +1,10 @@
 /* The command: parse, run, print; and the commands about itself. */
 #include "cli/cli.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
 #include "base/yaml.h"
 #include "cli/cli_int.h"
 
@@ -88,8 +92,18 @@ static ExitCode run(Cli *cli, size_t count, const Str *words)
     return cli->command->run(cli);
 }
 
+/* A stream that was closed by the caller would be the next file that is opened, and progress would
+   be written into it. */
+static void open_streams(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) == -1 && errno == EBADF && open("/dev/null", O_RDWR) != fd)
+            _exit(EXIT_CODE_IO);
+}
+
 int cli_main(int argument_count, char **arguments)
 {
+    open_streams();
     cli_watch_interrupt();
     Arena *arena = arena_create(0);
     Cli cli = {.arena = arena};

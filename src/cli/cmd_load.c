@@ -86,6 +86,13 @@ ExitCode cmd_load(Cli *cli)
         cli_size(cli, OPTION_MEMORY, &options.memory_max) != ERR_OK ||
         cli_size(cli, OPTION_MAX_RESOURCE, &options.resource_bytes_max) != ERR_OK)
         return cli_fail(cli);
+    if (cli_check_output(cli, "--refused", options.refused_path, options.sources,
+                         options.source_count) != ERR_OK ||
+        cli_check_output(cli, "--findings", cli_text(cli, OPTION_FINDINGS), options.sources,
+                         options.source_count) != ERR_OK ||
+        cli_check_output(cli, "--store", options.store_path, options.sources,
+                         options.source_count) != ERR_OK)
+        return cli_fail(cli);
     options.threads = (size_t)threads;
     options.progress = cli_progress(cli);
     DiagList diags;

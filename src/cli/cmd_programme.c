@@ -1,5 +1,6 @@
 /* braid run, measure, settle and report: the stages of a programme. */
 #include "base/date.h"
+#include "base/io.h"
 #include "base/threads.h"
 #include "cli/cli_int.h"
 #include "programme/programme.h"
@@ -217,6 +218,12 @@ ExitCode cmd_run(Cli *cli)
         (void)error_set(&cli->err, ERR_USAGE, "run needs --data SOURCE");
         return cli_fail(cli);
     }
+    /* What the run refuses is written below --out, so mended resources must be elsewhere. */
+    Str out = cli_text(cli, OPTION_OUT);
+    Str refused = io_join(cli->arena, out, S("refused.ndjson"));
+    if (cli_check_output(cli, "--out", out, data.items, data.count) != ERR_OK ||
+        cli_check_output(cli, "--out", refused, data.items, data.count) != ERR_OK)
+        return cli_fail(cli);
     ProgrammeOptions options = {
         .data = data.items, .data_count = data.count, .stages = {true, true, true, true}};
     return run_stages(cli, &options);

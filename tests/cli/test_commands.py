@@ -49,7 +49,7 @@ class Tests:
     def usage(self):
         self.ends(USAGE, says="no command was given")
         self.ends(USAGE, "laod", says="did you mean 'load'?")
-        self.ends(USAGE, "store", says="store")
+        self.ends(USAGE, "store", says="needs one of: info, check, person")
         self.ends(USAGE, "store", "chekc", "x", says="did you mean 'store check'?")
         self.ends(USAGE, "load", SAMPLE, "--stroe", "x", says="did you mean --store?")
         self.ends(USAGE, "load", SAMPLE, "--threads", says="needs a value")
@@ -85,6 +85,29 @@ class Tests:
         self.check("the refused are kept", "oops" in (self.folder / "refused.ndjson").read_text())
         finding = json.loads((self.folder / "findings.ndjson").read_text().splitlines()[0])
         self.check("findings name the line", finding["line"] == 2 and "oops" in finding["path"])
+
+    def mending(self):
+        """A mended file must not be overwritten by the load that reads it."""
+        (self.folder / "in.ndjson").write_text('{"resourceType":"Patient","id":"b","oops":1}\n')
+        self.ends(REFUSED, "load", "in.ndjson", "--store", "m", "--refused", "m.ndjson")
+        (self.folder / "m.ndjson").write_text('{"resourceType":"Patient","id":"b"}\n')
+        self.ends(USAGE, "load", "in.ndjson", "m.ndjson", "--store", "m", "--refused", "m.ndjson",
+                  says="is read as a source")
+        self.ends(USAGE, "load", ".", "--store", "elsewhere", "--findings", "./f.ndjson")
+        self.ends(REFUSED, "load", "in.ndjson", "m.ndjson", "--store", "m", "--refused", "n.ndjson")
+        self.check("the mended file is whole", "oops" not in (self.folder / "m.ndjson").read_text())
+        (self.folder / "out5").mkdir()
+        shutil.copy(self.folder / "m.ndjson", self.folder / "out5" / "refused.ndjson")
+        self.ends(USAGE, "run", STARTER, "--data", "out5/refused.ndjson", "--out", "out5",
+                  says="is read as a source")
+        self.ends(USAGE, "run", STARTER, "--data", ".", "--out", "out6", says="is read as a source")
+
+    def closed_streams(self):
+        line = f'"{BRAID}" load in.ndjson --store closed --findings closed.ndjson >&- 2>&- <&-'
+        subprocess.run(["bash", "-c", line], cwd=self.folder, check=False)
+        text = (self.folder / "closed.ndjson").read_text()
+        self.check("nothing but findings is written into a file when streams are closed",
+                   all(json.loads(row)["rule"] for row in text.splitlines()) and text)
 
     def stores(self):
         result = self.ends(OK, "store", "info", "store", "--json")
@@ -193,8 +216,8 @@ class Tests:
 def main():
     with tempfile.TemporaryDirectory() as folder:
         tests = Tests(folder)
-        for group in (tests.usage, tests.loading, tests.stores, tests.documents, tests.running,
-                      tests.failing):
+        for group in (tests.usage, tests.loading, tests.mending, tests.closed_streams,
+                      tests.stores, tests.documents, tests.running, tests.failing):
             group()
     print(f"{tests.passed} passed, {tests.failed} failed")
     return 1 if tests.failed else 0
