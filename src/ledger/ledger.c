@@ -134,9 +134,25 @@ ErrorCode ledger_load(Ledger *ledger, Error *err)
 
 /* --- the file --- */
 
-static bool is_in_memory(Str path)
+enum { PATH_BYTES = 4096, BUSY_MS_MAX = 2000 };
+
+bool ledger_is_in_memory(const Ledger *ledger)
 {
-    return str_eq(path, S(":memory:"));
+    return str_eq(ledger->path, S(":memory:"));
+}
+
+ErrorCode ledger_connect(const Ledger *ledger, sqlite3 **ret_db, Error *err)
+{
+    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
+    if (ledger->mode == LEDGER_CREATE)
+        flags |= SQLITE_OPEN_CREATE;
+    CLEANUP(arena_cleanup) Arena *arena = arena_create(PATH_BYTES);
+    const char *path = str_to_c(arena, ledger->path);
+    if (sqlite3_open_v2(path, ret_db, flags, ledger_vfs_name()) != SQLITE_OK)
+        return ledger_db_error(*ret_db, ledger->path, "open", err);
+    /* Readers may meet the end of a checkpoint or a recovery: these are short. */
+    sqlite3_busy_timeout(*ret_db, BUSY_MS_MAX);
+    return ERR_OK;
 }
 
 /* Durability, and less trust in the file than SQLite has by itself. */
@@ -152,7 +168,7 @@ static ErrorCode configure(Ledger *ledger, Error *err)
                                      err);
     if (code == ERR_OK && ledger->mode == LEDGER_READ)
         code = ledger_sql_exec(ledger, "PRAGMA query_only = ON;", err);
-    else if (code == ERR_OK && !is_in_memory(ledger->path))
+    else if (code == ERR_OK && !ledger_is_in_memory(ledger))
         code = ledger_sql_exec(ledger, "PRAGMA journal_mode = WAL;", err);
     return code;
 }
@@ -225,7 +241,7 @@ static ErrorCode open_schema(Ledger *ledger, const LedgerOptions *options, Error
    batches only. */
 static ErrorCode take_lock(Ledger *ledger, Error *err)
 {
-    if (ledger->mode == LEDGER_READ || is_in_memory(ledger->path))
+    if (ledger->mode == LEDGER_READ || ledger_is_in_memory(ledger))
         return ERR_OK;
     Str name = str_format(ledger->arena, "%.*s.lock", STR_ARG(ledger->path));
     ErrorCode code = io_lock(name, &ledger->lock, err);
@@ -237,20 +253,15 @@ static ErrorCode take_lock(Ledger *ledger, Error *err)
 
 static ErrorCode open_file(Ledger *ledger, const LedgerOptions *options, Error *err)
 {
-    bool is_new = !is_in_memory(ledger->path) && !io_exists(ledger->path);
+    bool is_new = !ledger_is_in_memory(ledger) && !io_exists(ledger->path);
     if (is_new && options->mode != LEDGER_CREATE)
         return error_set(err, ERR_NOT_FOUND, "%.*s: no such ledger", STR_ARG(ledger->path));
     ErrorCode code = take_lock(ledger, err);
     if (code != ERR_OK)
         return code;
-    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
-    if (options->mode == LEDGER_CREATE)
-        flags |= SQLITE_OPEN_CREATE;
-    const char *path = str_to_c(ledger->arena, ledger->path);
-    if (sqlite3_open_v2(path, &ledger->db, flags, ledger_vfs_name()) != SQLITE_OK)
-        return ledger_sql_error(ledger, "open", err);
-    /* Readers may meet the end of a checkpoint or a recovery: these are short. */
-    sqlite3_busy_timeout(ledger->db, 2000);
+    code = ledger_connect(ledger, &ledger->db, err);
+    if (code != ERR_OK)
+        return code;
     code = configure(ledger, err);
     if (code == ERR_OK)
         code = open_schema(ledger, options, err);

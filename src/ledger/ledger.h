@@ -233,7 +233,7 @@ typedef struct {
 
 /* Reads everything: SQLite's own check, the chain of hashes, that entries balance, and that
    balances and totals are the sums of the lines. ERR_DAMAGED names the first thing wrong.
-   ret_verdict may be NULL; it is filled either way. */
+   ret_verdict may be NULL; it is filled either way. Takes two threads where they are to be had. */
 MUST_USE ErrorCode ledger_verify(Ledger *ledger, LedgerVerdict *ret_verdict, Error *err);
 /* Asserts what must hold in memory after every call: for tests and the fuzzer. */
 void ledger_check(const Ledger *ledger);

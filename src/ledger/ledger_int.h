@@ -98,7 +98,8 @@ struct Ledger {
 
 /* The cached statement, reset and ready to be bound. */
 MUST_USE ErrorCode ledger_sql(Ledger *ledger, SqlId id, sqlite3_stmt **ret_statement, Error *err);
-/* Fills the Error with what SQLite says. */
+/* Fills the Error with what SQLite says, of any connection or of the ledger's. */
+ErrorCode ledger_db_error(sqlite3 *db, Str path, const char *what, Error *err);
 ErrorCode ledger_sql_error(Ledger *ledger, const char *what, Error *err);
 /* Steps a statement that gives no rows, and resets it. */
 MUST_USE ErrorCode ledger_sql_run(Ledger *ledger, sqlite3_stmt *statement, Error *err);
@@ -116,6 +117,10 @@ Str ledger_column_text(sqlite3_stmt *statement, int index);
 const char *ledger_vfs_name(void);
 
 /* --- ledger.c --- */
+
+/* A connection to the ledger's file; *ret_db is to be closed even after a failure. */
+MUST_USE ErrorCode ledger_connect(const Ledger *ledger, sqlite3 **ret_db, Error *err);
+bool ledger_is_in_memory(const Ledger *ledger);
 
 /* Begins a batch of its own for a call outside of one; fails where the ledger is not for writing or
    the batch has failed. */

@@ -32,13 +32,16 @@ static ErrorCode code_of(sqlite3 *db, int result)
     }
 }
 
+ErrorCode ledger_db_error(sqlite3 *db, Str path, const char *what, Error *err)
+{
+    ErrorCode code = code_of(db, sqlite3_extended_errcode(db));
+    const char *reason = code == ERR_BUSY ? "in use by another process" : sqlite3_errmsg(db);
+    return error_set(err, code, "%.*s: cannot %s: %s", STR_ARG(path), what, reason);
+}
+
 ErrorCode ledger_sql_error(Ledger *ledger, const char *what, Error *err)
 {
-    int result = sqlite3_extended_errcode(ledger->db);
-    ErrorCode code = code_of(ledger->db, result);
-    const char *reason =
-        code == ERR_BUSY ? "in use by another process" : sqlite3_errmsg(ledger->db);
-    return error_set(err, code, "%.*s: cannot %s: %s", STR_ARG(ledger->path), what, reason);
+    return ledger_db_error(ledger->db, ledger->path, what, err);
 }
 
 ErrorCode ledger_sql(Ledger *ledger, SqlId id, sqlite3_stmt **ret_statement, Error *err)

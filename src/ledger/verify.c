@@ -1,4 +1,5 @@
 /* Reading everything and adding it up again. */
+#include "base/threads.h"
 #include "ledger/ledger_int.h"
 
 /* Numbers in their order, boiled down so that two rows of them can be told apart. */
@@ -130,15 +131,6 @@ static ErrorCode each_row(Walk *walk, const char *sql, ErrorCode (*fn)(Walk *, s
     return code;
 }
 
-static ErrorCode check_integrity_row(Walk *walk, sqlite3_stmt *row)
-{
-    Str text = ledger_column_text(row, 0);
-    if (str_eq(text, S("ok")))
-        return ERR_OK;
-    return error_set(walk->err, ERR_DAMAGED, "%.*s: damaged: %.*s", STR_ARG(walk->ledger->path),
-                     STR_ARG(str_slice(text, 0, 200)));
-}
-
 static ErrorCode check_total_row(Walk *walk, sqlite3_stmt *row)
 {
     int64_t account = sqlite3_column_int64(row, 0);
@@ -221,11 +213,70 @@ static ErrorCode walk_all(Walk *walk)
         walk->verdict->first_damaged = (EntryId)walk->verdict->entries + 1;
     if (code == ERR_OK)
         code = check_sums(walk);
-    if (code == ERR_OK)
-        code = check_lists(walk);
-    if (code == ERR_OK)
-        code = each_row(walk, "PRAGMA integrity_check(1)", check_integrity_row);
+    return code == ERR_OK ? check_lists(walk) : code;
+}
+
+/* SQLite's own check, of pages and indexes. */
+static ErrorCode check_pages(sqlite3 *db, Str path, Error *err)
+{
+    sqlite3_stmt *row;
+    if (sqlite3_prepare_v2(db, "PRAGMA integrity_check(1)", -1, &row, NULL) != SQLITE_OK)
+        return ledger_db_error(db, path, "read", err);
+    ErrorCode code = ERR_OK;
+    Str text = S("");
+    if (sqlite3_step(row) == SQLITE_ROW)
+        text = ledger_column_text(row, 0);
+    else
+        code = ledger_db_error(db, path, "read", err);
+    if (code == ERR_OK && !str_eq(text, S("ok")))
+        code = error_set(err, ERR_DAMAGED, "%.*s: damaged: %.*s", STR_ARG(path),
+                         STR_ARG(str_slice(text, 0, 200)));
+    sqlite3_finalize(row);
     return code;
+}
+
+/* The same by a connection of its own, so that it can go on beside the walk. */
+static ErrorCode check_pages_beside(const Ledger *ledger, Error *err)
+{
+    sqlite3 *db = NULL;
+    ErrorCode code = ledger_connect(ledger, &db, err);
+    if (code == ERR_OK)
+        code = check_pages(db, ledger->path, err);
+    sqlite3_close(db);
+    return code;
+}
+
+typedef struct {
+    Walk *walk;
+    ErrorCode walk_code;
+    ErrorCode pages_code;
+    Error pages_error;
+} Parts;
+
+static bool run_part(void *context, UNUSED size_t worker, size_t part)
+{
+    Parts *parts = context;
+    if (part == 0)
+        parts->walk_code = walk_all(parts->walk);
+    else
+        parts->pages_code = check_pages_beside(parts->walk->ledger, &parts->pages_error);
+    return true;
+}
+
+/* What the walk finds is told first, as it names the entry. Another connection sees neither memory
+   nor a batch; then one check comes after the other. */
+static ErrorCode walk_and_check_pages(Walk *walk)
+{
+    const Ledger *ledger = walk->ledger;
+    if (ledger_is_in_memory(ledger) || ledger->in_batch) {
+        ErrorCode code = walk_all(walk);
+        return code == ERR_OK ? check_pages(ledger->db, ledger->path, walk->err) : code;
+    }
+    Parts parts = {.walk = walk};
+    (void)work_run(2, 2, run_part, &parts);
+    if (parts.walk_code == ERR_OK && parts.pages_code != ERR_OK && walk->err != NULL)
+        *walk->err = parts.pages_error;
+    return parts.walk_code == ERR_OK ? parts.pages_code : parts.walk_code;
 }
 
 ErrorCode ledger_verify(Ledger *ledger, LedgerVerdict *ret_verdict, Error *err)
@@ -246,7 +297,7 @@ ErrorCode ledger_verify(Ledger *ledger, LedgerVerdict *ret_verdict, Error *err)
                  .listed = ARENA_ZARRAY(arena, EntryTrail, ledger->accounts.count),
                  .err = err};
     map_init(&walk.totals, arena);
-    code = walk_all(&walk);
+    code = walk_and_check_pages(&walk);
     ledger_read_end(ledger);
     if (ret_verdict != NULL)
         *ret_verdict = verdict;
