@@ -92,12 +92,14 @@ void reader_report(FhirReader *reader, Severity severity, Refusal refusal, uint3
     put_path(reader, name, &path);
     uint32_t line = reader_line(reader, offset);
     size_t at = reader->base + offset;
+    /* A line may have millions of findings: what lies further back than this is unknown. */
+    enum { COLUMN_MAX = 1 << 14 };
     size_t column = 1;
-    while (column <= at && reader->whole.ptr[at - column] != '\n')
+    while (column <= at && column < COLUMN_MAX && reader->whole.ptr[at - column] != '\n')
         column++;
     Diag diag = {.severity = severity,
                  .line = line,
-                 .column = (uint32_t)column,
+                 .column = column == COLUMN_MAX ? 0 : (uint32_t)column,
                  .rule = refusals[refusal].rule,
                  .file = reader->file,
                  .path = strbuf_str(&path)};

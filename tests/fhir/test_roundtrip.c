@@ -247,7 +247,8 @@ static void make_object(Maker *maker, uint16_t type)
     maker->depth++;
     for (uint8_t number = 1; number <= info->element_count; number++) {
         const FhirElementInfo *element = fhir_element_info((FhirType)type, number);
-        bool is_deep = maker->depth > 6 && (element->flags & FHIR_FLAG_PRIMITIVE) == 0;
+        bool is_deep = (maker->depth > 4 || maker->out.len > 4000) &&
+                       (element->flags & FHIR_FLAG_PRIMITIVE) == 0;
         bool is_needed = is_first && number == info->element_count;
         if ((pick(maker, rarity) != 0 && !is_needed) || (is_deep && !is_needed) ||
             (element->choice != 0 && element->choice == last_choice) || maker->depth > 20)
