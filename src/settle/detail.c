@@ -12,6 +12,8 @@
 
 enum { FILE_FACTS = 32768 };
 
+#define WRITING "writing-" /* how the names of files begin that are not complete */
+
 typedef struct {
     size_t first;
     size_t count;
@@ -240,7 +242,7 @@ static ErrorCode write_file(DetailWriter *writer, size_t worker, size_t number)
     char hex[DIGEST_HEX];
     DetailFile file = {
         .writer = writer, .scratch = writer->arenas[worker], .eval = &writer->evals[worker]};
-    Str temporary = str_format(arena, "writing-%zu", number);
+    Str temporary = str_format(arena, WRITING "%zu", number);
     ErrorCode code = settle_out_open(&file.out, arena, writer->folder, temporary, err);
     file.out.digest = digest_create();
     digest_begin(file.out.digest);
@@ -293,13 +295,34 @@ static size_t make_spans(const Buckets *buckets, FileSpan *spans)
     return count;
 }
 
-static void make_counts(Arena *arena, const SettlePlan *plan, Buckets *buckets)
+/* Room for the counts of each bucket: practices times periods, indicators and cells of a clause. */
+static ErrorCode make_counts(Arena *arena, const SettlePlan *plan, Buckets *buckets, Error *err)
 {
+    enum { COUNTS_MAX = 64 * 1024 * 1024 };
+    size_t total = 0;
     for (size_t i = 0; i < buckets->bucket_count; i++) {
         const PlanClause *clause = &plan->clauses[buckets->buckets[i].clause];
-        buckets->buckets[i].counts = ARENA_ZARRAY(
-            arena, int64_t, clause->period_count * clause->option_count * clause->rate->cell_count);
+        size_t counts = clause->period_count * clause->option_count * clause->rate->cell_count;
+        total += counts;
+        if (total > COUNTS_MAX)
+            return error_set(err, ERR_LIMIT,
+                             "clause %.*s: more than %d practices, periods, indicators and cells; "
+                             "settle fewer periods at once",
+                             STR_ARG(clause->clause->id), COUNTS_MAX);
+        buckets->buckets[i].counts = ARENA_ZARRAY(arena, int64_t, counts);
     }
+    return ERR_OK;
+}
+
+/* What an earlier run left when it was killed. */
+static ErrorCode remove_unfinished(Arena *arena, Str folder, Error *err)
+{
+    IoNames names = {0};
+    ErrorCode code = io_list_dir(arena, folder, &names, err);
+    for (size_t i = 0; code == ERR_OK && i < names.count; i++)
+        if (str_starts_with(names.items[i], S(WRITING)))
+            code = io_remove(io_join(arena, folder, names.items[i]), err);
+    return code;
 }
 
 ErrorCode settle_write_details(Arena *arena, const SettlePlan *plan, const Facts *facts,
@@ -321,7 +344,11 @@ ErrorCode settle_write_details(Arena *arena, const SettlePlan *plan, const Facts
                            .names = arena_zalloc_array(arena, files + 1, DIGEST_HEX),
                            .progress = options->progress};
     size_t total = 0;
-    make_counts(arena, plan, buckets);
+    ErrorCode code = make_counts(arena, plan, buckets, err);
+    if (code == ERR_OK)
+        code = remove_unfinished(arena, folder, err);
+    if (code != ERR_OK)
+        return code;
     for (size_t i = 0; i < threads; i++)
         writer.arenas[i] = arena_create(0);
     for (size_t i = 0; i < buckets->bucket_count; i++)

@@ -174,6 +174,8 @@ static ErrorCode post_difference(Poster *poster, const Difference *difference, E
                          .line_count = COUNT_OF(lines)};
     Posted posted;
     code = ledger_post(poster->ledger, &entry, &posted, err);
+    if (code == ERR_CLOSED)
+        (void)error_wrap(err, "give a posting day in an open period");
     if (code != ERR_OK)
         return error_wrap(err, "practice %.*s, clause %.*s, %.*s", STR_ARG(difference->practice),
                           STR_ARG(difference->clause), STR_ARG(difference->period));
@@ -258,6 +260,7 @@ static ErrorCode post_withdrawn(Poster *poster, Error *err)
         if (poster->is_seen[i] || group->minor == 0 || !split_prefix(group->prefix, &difference))
             continue;
         bool is_left_out = (through != DAY_NONE && difference.last_day > through) ||
+                           difference.last_day < contract->first_day ||
                            difference.last_day > contract->last_day;
         if (is_left_out)
             continue;

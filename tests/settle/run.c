@@ -9,7 +9,8 @@ SettleCase run_make(Arena *arena, const Contract *contract, const Store *store, 
                          .store = store,
                          .out = out,
                          .threads = 2,
-                         .through_day = DAY_NONE};
+                         .through_day = DAY_NONE,
+                         .posting_day = DAY_NONE};
     diag_init(&settle.diags, arena);
     return settle;
 }
@@ -23,7 +24,7 @@ ErrorCode run_settle(SettleCase *settle, const SettleResult **ret_result)
                          .cql = settle->cql,
                          .ledger = settle->ledger};
     SettleOptions options = {.out = settle->out,
-                             .posting_day = DAY_NONE,
+                             .posting_day = settle->posting_day,
                              .through_day = settle->through_day,
                              .is_dry_run = settle->ledger == NULL,
                              .threads = settle->threads};

@@ -18,6 +18,7 @@ typedef struct {
     Error err;
     size_t threads;
     int32_t through_day;
+    int32_t posting_day;
 } SettleCase;
 
 SettleCase run_make(Arena *arena, const Contract *contract, const Store *store, Str out);

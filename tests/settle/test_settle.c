@@ -306,6 +306,34 @@ TEST(a_run_through_a_day_leaves_later_periods_alone)
         CHECK(again->lines[i].last_day <= settle.through_day);
 }
 
+/* The contract goes on under its id in the next year: what is outside of its period stays. */
+TEST(another_year_of_the_contract_takes_nothing_back)
+{
+    Str folder = test_temp_dir(arena);
+    World world = world_make(arena, PERSONS, 13);
+    Store *store CLEANUP(store_cleanup) = world_store(arena, &world, 0, folder, "store");
+    Str text = world_contract_text(arena, 250, 500);
+    size_t at = str_find(text, S("{from: 2020-01-01, to: 2020-12-31}"));
+    Str next =
+        str_format(arena, "%.*s{from: 2021-01-01, to: 2021-12-31}%.*s",
+                   STR_ARG(str_slice(text, 0, at)), STR_ARG(str_slice(text, at + 34, SIZE_MAX)));
+    CLEANUP(ledger_close_cleanup) Ledger *ledger = run_memory_ledger();
+    SettleCase settle =
+        run_make(arena, world_contract(arena, text), store, io_join(arena, folder, S("out")));
+    const SettleResult *first = NULL;
+    const SettleResult *second = NULL;
+    settle.ledger = ledger;
+    if (store == NULL || !CHECK_OK(run_settle(&settle, &first), &settle.err))
+        return;
+    settle.contract = world_contract(arena, next);
+    if (!CHECK_OK(run_settle(&settle, &second), &settle.err))
+        return;
+    CHECK_INT(second->posting.corrected, 0);
+    CHECK_INT(second->posting.posted_minor, second->total_minor);
+    Account expense = ledger_account(ledger, ledger_find_account(ledger, S("expense:world:fee")));
+    CHECK_INT(expense.balance, first->total_minor + second->total_minor);
+}
+
 /* ---- refusals ---- */
 
 TEST(a_closed_period_is_never_changed)
@@ -328,6 +356,18 @@ TEST(a_closed_period_is_never_changed)
     CHECK_INT(run_settle(&settle, &result), ERR_CLOSED);
     /* January to April would have been open: all or nothing. */
     CHECK_INT(ledger_entry_count(ledger), entries);
+    /* The differences can go into a period that is open; the closed one stays as it was. */
+    settle.posting_day = day_from_date(2021, 1, 31);
+    int64_t before = result->total_minor;
+    if (!CHECK_OK(run_settle(&settle, &result), &settle.err))
+        return;
+    CHECK_INT(result->posting.posted_minor, result->total_minor - before);
+    run_check_sums(&settle, result);
+    LedgerEntry last;
+    CHECK_OK(ledger_entry(ledger, arena, (EntryId)ledger_entry_count(ledger), &last, &settle.err),
+             &settle.err);
+    CHECK_INT(last.month, 202101);
+    CHECK(str_find(last.memo, S("the last entry for it is")) != SIZE_MAX);
 }
 
 TEST(another_currency_is_refused)
