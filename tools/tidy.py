@@ -33,8 +33,7 @@ BANNED = re.compile(r"(?<![\w.>])(strcpy|strncpy|strcat|strncat|sprintf|vsprintf
 IMPURE = re.compile(r"(?<![\w.>])(time|clock|clock_gettime|gettimeofday|getenv|secure_getenv|"
                     r"setlocale|random|drand48|getrandom|exit|_exit|abort)\s*\(")
 IMPURE_FOLDERS = {"service", "cli"}
-IMPURE_FILES = {"src/base/progress.c", "src/base/threads.c", "src/base/io.c", "src/base/err.c",
-                "src/base/arena.c", "src/base/test_main.c"}
+IMPURE_FILES = {"src/base/arena.c"}  # a broken invariant and the end of memory stop the process
 UNFINISHED = re.compile(r"\b(TODO|FIXME|HACK)\b")
 MACHINE_PATH = re.compile(r"(?<![\w.])/(work|root|home/\w+|Users|tmp/d)(/|\b)")
 REGISTRY = re.compile(r"registry\.npmjs\.org|deb\.debian\.org|pypi\.org|proxy\.golang\.org")
