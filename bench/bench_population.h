@@ -279,6 +279,7 @@ static inline size_t population_write(const Population *population, int fd, size
 {
     static const char digits[] = "0123456789abcdef";
     size_t largest = 0;
+    ASSERT(population->count > 0);
     for (size_t i = 0; i < population->count; i++)
         largest =
             population->blocks[i].text.len > largest ? population->blocks[i].text.len : largest;

@@ -39,11 +39,14 @@ static uint64_t walk(const Store *store, const ConceptSet *set, uint64_t *ret_en
         const RecordBatch *batch;
         Error err = {0};
         bench_must(store_directory(store, i, &batch, &err), &err);
-        for (uint16_t type = 1; type < FHIR_RESOURCE_TYPE_LIMIT; type++) {
-            if (batch->types[type].starts == NULL || batch->types[type].entries.concepts == NULL)
+        for (uint32_t type = 1; type < FHIR_RESOURCE_TYPE_LIMIT; type++) {
+            const RecordType *columns = &batch->types[type];
+            if (columns->starts == NULL || columns->entries.concepts == NULL ||
+                columns->entries.days == NULL)
                 continue;
             for (uint32_t row = 0; row < batch->person_count; row++) {
-                RecordSlice slice = record_slice((Record){.batch = batch, .row = row}, type);
+                RecordSlice slice =
+                    record_slice((Record){.batch = batch, .row = row}, (uint16_t)type);
                 for (uint32_t k = 0; k < slice.count; k++)
                     hits += concept_set_has(set, slice.concepts[k]) & (slice.days[k] > 14000);
                 entries += slice.count;

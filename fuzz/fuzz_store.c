@@ -65,11 +65,12 @@ static void read_all(Arena *arena, const Partition *partition)
         Record record = {.batch = batch, .row = row};
         uint32_t found;
         (void)record_find(batch, record_person_id(record), &found);
-        for (uint16_t type = 1; type < FHIR_RESOURCE_TYPE_LIMIT; type++) {
+        for (uint32_t i = 1; i < FHIR_RESOURCE_TYPE_LIMIT; i++) {
+            uint16_t type = (uint16_t)i;
             RecordSlice slice = record_slice(record, type);
-            for (uint32_t i = 0; i < slice.count && i < 64; i++) {
+            for (uint32_t k = 0; k < slice.count && k < 64; k++) {
                 strbuf_clear(&json);
-                (void)fhir_write_json(record_resource(record, slice, type, i), &json);
+                (void)fhir_write_json(record_resource(record, slice, type, k), &json);
             }
         }
     }

@@ -377,8 +377,8 @@ ErrorCode store_locate_person(const Store *store, Str id, size_t *ret_partition,
 
 ErrorCode store_find_person(const Store *store, Str id, Record *ret_record, Error *err)
 {
-    size_t partition;
-    uint32_t row;
+    size_t partition = 0;
+    uint32_t row = 0;
     ErrorCode code = locate(store, id, true, &partition, &row, err);
     if (code == ERR_OK)
         *ret_record = (Record){.batch = &store->partitions[partition].partition.batch, .row = row};

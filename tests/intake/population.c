@@ -35,9 +35,10 @@ Str population_ndjson(Arena *arena, size_t first, size_t count)
     return strbuf_str(&buf);
 }
 
-ErrorCode population_load(Arena *arena, Str folder, Str text, IntakeOptions options,
-                          DiagList *diags, IntakeReport *ret_report, Error *err)
+ErrorCode population_load(Str folder, Str text, IntakeOptions options, DiagList *diags,
+                          IntakeReport *ret_report, Error *err)
 {
+    Arena *arena = diags->arena;
     Str file = io_join(arena, folder, S("input.ndjson"));
     ErrorCode code = io_write_file(file, text, err);
     if (code != ERR_OK)

@@ -28,7 +28,7 @@ static ErrorCode load_text(Arena *arena, Str folder, Str text, DiagList *diags,
     diag_init(diags, arena);
     IntakeOptions options = {.threads = 2,
                              .refused_path = io_join(arena, folder, S("refused.ndjson"))};
-    return population_load(arena, folder, text, options, diags, ret_report, err);
+    return population_load(folder, text, options, diags, ret_report, err);
 }
 
 /* Each case stands alone: what is good is loaded, what is not has a finding with line and path, and
@@ -156,6 +156,7 @@ TEST(a_damaged_archive_gives_what_came_before)
     Str plain = io_join(arena, folder, S("a.ndjson"));
     CHECK_OK(io_write_file(plain, population_ndjson(arena, 0, 3000), &err), &err);
     Str command = str_format(arena, "gzip -k '%.*s'", STR_ARG(plain));
+    /* NOLINTNEXTLINE(cert-env33-c): tools that the test set installs */
     if (system(str_to_c(arena, command)) != 0) {
         test_skip("no gzip");
         return;
@@ -192,6 +193,18 @@ static void write_long_line(Str path, size_t size)
     CHECK_OK(io_close(&file, &err), &err);
 }
 
+/* Sanitizers keep shadows of memory, and what is freed for a while. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define MEMORY_IS_OURS false
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define MEMORY_IS_OURS false
+#endif
+#endif
+#ifndef MEMORY_IS_OURS
+#define MEMORY_IS_OURS true
+#endif
+
 /* The load in a child, so that its peak of memory is its own; gives the peak in bytes. */
 static size_t peak_of_load(const IntakeOptions *options, uint64_t want_persons,
                            uint64_t want_refused)
@@ -227,7 +240,7 @@ TEST(a_line_of_200_megabytes_is_refused_in_bounded_memory)
                              .threads = 2,
                              .memory_max = 256 << 20};
     size_t peak = peak_of_load(&options, 2, 1);
-    CHECK(peak < 256 << 20);
+    CHECK(peak < 256 << 20 || !MEMORY_IS_OURS);
 }
 
 TEST(a_resource_above_the_limit_is_refused)
@@ -318,8 +331,7 @@ TEST(findings_do_not_depend_on_threads)
         /* Little memory makes for many small chunks. */
         IntakeOptions options = {
             .threads = threads, .refused_path = refused_path, .memory_max = 16 << 20};
-        CHECK_OK(population_load(arena, folder, strbuf_str(&buf), options, &diags, &report, &err),
-                 &err);
+        CHECK_OK(population_load(folder, strbuf_str(&buf), options, &diags, &report, &err), &err);
         CHECK_INT(report.refused, 600);
         CHECK_INT(report.refused_by_rule.count, 2);
         StrBuf found;
@@ -357,5 +369,5 @@ TEST(memory_stays_under_its_limit)
                              .threads = 2,
                              .memory_max = 96 << 20};
     size_t peak = peak_of_load(&options, 120000, 0);
-    CHECK(peak < 96 << 20);
+    CHECK(peak < 96 << 20 || !MEMORY_IS_OURS);
 }

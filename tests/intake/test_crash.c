@@ -20,8 +20,8 @@ static ErrorCode load(Arena *arena, Str folder, Str store, size_t persons, Error
     IntakeReport report = {0};
     /* Little memory, so that spills are among what is cut short. */
     IntakeOptions options = {.store_path = store, .threads = 2, .memory_max = 1 << 20};
-    return population_load(arena, folder, population_ndjson(arena, 0, persons), options, &diags,
-                           &report, err);
+    return population_load(folder, population_ndjson(arena, 0, persons), options, &diags, &report,
+                           err);
 }
 
 /* The persons of a store that must be whole; 0 when there is none. */
@@ -66,7 +66,7 @@ TEST(killed_at_a_hundred_points_the_store_is_old_or_new)
     if (!CHECK_OK(load(arena, folder, store, OLD_PERSONS, &err), &err))
         return;
     /* Kills are spread over what a load takes on this machine, and a good deal longer. */
-    uint64_t span_us = 4 * (now_us() - begin) + 4000;
+    uint64_t span_us = 2 * (now_us() - begin) + 2000;
     uint64_t state = 20201122;
     uint64_t last = OLD_PERSONS;
     size_t seen_old = 0;

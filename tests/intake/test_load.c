@@ -16,7 +16,7 @@ TEST(persons_and_shared_resources_arrive_and_are_counted)
     diag_init(&diags, arena);
     IntakeReport report;
     Error err = {0};
-    ErrorCode code = population_load(arena, folder, population_ndjson(arena, 0, 200),
+    ErrorCode code = population_load(folder, population_ndjson(arena, 0, 200),
                                      (IntakeOptions){.threads = 2}, &diags, &report, &err);
     if (!CHECK_OK(code, &err))
         return;
@@ -85,7 +85,7 @@ TEST(threads_and_memory_do_not_change_a_byte)
     Error err = {0};
     Str first = io_join(arena, folder, S("store"));
     ErrorCode code =
-        population_load(arena, folder, text, (IntakeOptions){.threads = 1}, &diags, &report, &err);
+        population_load(folder, text, (IntakeOptions){.threads = 1}, &diags, &report, &err);
     if (!CHECK_OK(code, &err))
         return;
     CHECK(report.partitions > 1);
@@ -95,7 +95,7 @@ TEST(threads_and_memory_do_not_change_a_byte)
         Str path = io_join(arena, folder, str_format(arena, "store-%zu", i));
         IntakeOptions options = {
             .store_path = path, .threads = rows[i].threads, .memory_max = rows[i].memory};
-        code = population_load(arena, folder, text, options, &diags, &report, &err);
+        code = population_load(folder, text, options, &diags, &report, &err);
         CHECK_OK(code, &err);
         CHECK_ROW(rows[i].row, report.spilled_bytes > 0, rows[i].memory > 0);
         CHECK_ROW(rows[i].row, str_eq(store_bytes(arena, path), want), true);
@@ -109,14 +109,14 @@ TEST(a_second_load_replaces_the_first)
     diag_init(&diags, arena);
     IntakeReport report;
     Error err = {0};
-    CHECK_OK(population_load(arena, folder, population_ndjson(arena, 0, 10), (IntakeOptions){0},
-                             &diags, &report, &err),
+    CHECK_OK(population_load(folder, population_ndjson(arena, 0, 10), (IntakeOptions){0}, &diags,
+                             &report, &err),
              &err);
     Str path = io_join(arena, folder, S("store"));
     Store *before CLEANUP(store_cleanup) = NULL;
     CHECK_OK(store_open(arena, path, &before, &err), &err);
-    CHECK_OK(population_load(arena, folder, population_ndjson(arena, 5, 30), (IntakeOptions){0},
-                             &diags, &report, &err),
+    CHECK_OK(population_load(folder, population_ndjson(arena, 5, 30), (IntakeOptions){0}, &diags,
+                             &report, &err),
              &err);
     Store *after CLEANUP(store_cleanup) = NULL;
     CHECK_OK(store_open(arena, path, &after, &err), &err);
@@ -139,8 +139,8 @@ TEST(one_writer_at_a_time)
     DiagList diags;
     diag_init(&diags, arena);
     IntakeReport report;
-    ErrorCode code = population_load(arena, folder, population_ndjson(arena, 0, 10),
-                                     (IntakeOptions){0}, &diags, &report, &err);
+    ErrorCode code = population_load(folder, population_ndjson(arena, 0, 10), (IntakeOptions){0},
+                                     &diags, &report, &err);
     CHECK_INT(code, ERR_BUSY);
     store_writer_end(writer);
 }
@@ -185,8 +185,8 @@ TEST(compressed_and_packed_files_are_read)
              &err);
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         Str command = str_format(arena, "cd '%.*s' && %s", STR_ARG(folder), rows[i].command);
-        if (system(str_to_c(arena, command)) !=
-            0) { /* NOLINT(cert-env33-c): tools of the test set */
+        /* NOLINTNEXTLINE(cert-env33-c): tools that the test set installs */
+        if (system(str_to_c(arena, command)) != 0) {
             test_skip("gzip, zstd, xz or tar is missing");
             return;
         }
@@ -273,8 +273,7 @@ TEST(documents_over_several_lines_follow_one_another)
     IntakeReport report = {0};
     Error err = {0};
     IntakeOptions options = {.threads = 2, .memory_max = 64 << 20};
-    CHECK_OK(population_load(arena, folder, strbuf_str(&buf), options, &diags, &report, &err),
-             &err);
+    CHECK_OK(population_load(folder, strbuf_str(&buf), options, &diags, &report, &err), &err);
     CHECK_INT(report.persons, 40000);
     CHECK_INT(report.refused, 0);
 }
