@@ -104,5 +104,11 @@ ExitCode cmd_cql_check(Cli *cli)
         return cli_fail(cli);
     if (code == ERR_OK && !diag_has_errors(&diags) && !cli_has(cli, OPTION_JSON))
         list_definitions(cli, plan);
-    return cli_finish_check(cli, &diags, S("nothing is wrong with the libraries"));
+    /* That parameters have no value is so because nothing is evaluated here. */
+    DiagList shown;
+    diag_init(&shown, cli->arena);
+    VEC_FOREACH (Diag, diag, &diags.kept)
+        if (!str_eq(diag->rule, S("cql-parameter")))
+            diag_add(&shown, diag);
+    return cli_finish_check(cli, &shown, S("nothing is wrong with the libraries"));
 }

@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
-"""A run that is killed at any moment is simply run again: the result is that of a run that was not,
-nothing is posted twice, and the books balance."""
+"""A run that is killed at any moment, or whose files cannot grow any further, is simply run again:
+the result is that of a run that was not, nothing is posted twice, and the books balance."""
 import json
 import os
 import random
+import resource
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -39,6 +41,33 @@ def entries(out):
         return database.execute("select count(*) from entry").fetchone()[0]
 
 
+def limited(size):
+    """Before the command begins: no file may become larger. The write then fails, as on a full
+    disk, instead of the process being ended."""
+    def limit():
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+    return limit
+
+
+def run_out_of_room(folder, whole):
+    """The command says that it cannot write (5), and what is there stays good to go on from."""
+    wrong = []
+    for number, size in enumerate((0, 100, 500, 2000, 5000, 10000, 20000, 40000, 80000)):
+        out = Path(folder) / f"full-{number}"
+        failing = subprocess.run(command(out), cwd=ROOT, check=False, capture_output=True, text=True,
+                                 preexec_fn=limited(size))
+        again = subprocess.run(command(out), cwd=ROOT, check=False, stdout=subprocess.DEVNULL)
+        if failing.returncode != 5:
+            wrong.append(f"files of {size} bytes at most: ends with {failing.returncode}: "
+                         f"{failing.stderr}")
+        elif again.returncode != 0 or files(out) != files(whole) or entries(out) != entries(whole):
+            wrong.append(f"files of {size} bytes at most: the run after it ends otherwise")
+        else:
+            wrong.append(None)
+    return wrong
+
+
 def main():
     rng = random.Random(7)
     passed = failed = 0
@@ -66,6 +95,11 @@ def main():
             if not holds:
                 print(f"after kill {number + 1} the run ends with {again.returncode}, "
                       "or with another result")
+        for wrong in run_out_of_room(folder, whole):
+            passed += wrong is None
+            failed += wrong is not None
+            if wrong:
+                print(wrong)
         if killed == 0:
             failed += 1
             print("no run was killed in time")

@@ -40,6 +40,15 @@ def data_of(page):
                                 re.DOTALL).group(1))
 
 
+def wilson(achieved, eligible):
+    """The score interval at 95 %, by solving (p - x)^2 = z^2 x (1 - x) / n for x."""
+    z = 1.959963984540054
+    p, n = achieved / eligible, eligible
+    a, b, c = 1 + z * z / n, -(2 * p + z * z / n), p * p
+    root = (b * b - 4 * a * c) ** 0.5
+    return (-b - root) / (2 * a), (-b + root) / (2 * a)
+
+
 def figures(folder):
     out = Path(folder) / "out"
     page = run(STARTER, SAMPLE, out)
@@ -61,6 +70,9 @@ def figures(folder):
         answers = [a[1] for p in persons for a in p[5] if a[0] == number]
         check(indicator["id"], [answers.count(s) for s in (0, 1, 2)] ==
               [indicator["achieved"], indicator["gaps"], indicator["excluded"]])
+        low, high = wilson(indicator["achieved"], indicator["achieved"] + indicator["gaps"])
+        check(f"interval of {indicator['id']}", abs(indicator["rate_low"] - low) < 1e-6
+              and abs(indicator["rate_high"] - high) < 1e-6)
         by_practice = [p["indicators"][number] for p in data["practices"] + [data["without"]]]
         check(f"{indicator['id']} by practice", [sum(c) for c in zip(*by_practice)] ==
               [indicator["denominator"], indicator["excluded"], indicator["achieved"],
