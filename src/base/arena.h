@@ -7,7 +7,7 @@
  * to 16 bytes. Out of memory stops the process: inputs are bounded by limits.h, so a
  * failing allocation is a fault of the machine and not of the input.
  *
- * One thread at a time per arena. Debug builds fill memory with 0xDD on reset.
+ * One thread at a time per arena. Sanitized builds fill what is given up with 0xDD.
  *
  *     Arena *arena = arena_create(0);
  *     Person *person = ARENA_NEW(arena, Person);      zeroed
