@@ -107,14 +107,15 @@ CqlValue run_definition(CqlEval *eval, const CqlNode *node)
     if (eval->states[index] == SLOT_DONE)
         return eval->values[index];
     const PlanDefinition *definition = eval->plan->definitions.items[index];
-    if (eval->depth >= LIMIT_CQL_DEPTH)
-        return eval_fail(eval, ERR_LIMIT, node, "definitions are more than %d deep",
-                         LIMIT_CQL_DEPTH);
+    uint32_t levels = definition->levels + 1;
+    if (eval->depth + levels > PLAN_DEPTH_MAX)
+        return eval_fail(eval, ERR_LIMIT, node, "expressions are more than %d deep",
+                         PLAN_DEPTH_MAX);
     CqlValue *frame = eval->frame;
     eval->frame = definition->frame_size > 0 ? new_frame(eval, definition->frame_size) : NULL;
-    eval->depth++;
+    eval->depth += levels;
     CqlValue value = eval_node(eval, definition->body);
-    eval->depth--;
+    eval->depth -= levels;
     eval->frame = frame;
     if (!eval->failed) {
         eval->values[index] = value;
@@ -126,16 +127,17 @@ CqlValue run_definition(CqlEval *eval, const CqlNode *node)
 CqlValue run_function(CqlEval *eval, const CqlNode *node)
 {
     const PlanFunction *function = node->detail;
-    if (eval->depth >= LIMIT_CQL_DEPTH)
-        return eval_fail(eval, ERR_LIMIT, node, "calls are more than %d deep", LIMIT_CQL_DEPTH);
+    uint32_t levels = function->levels + 1;
+    if (eval->depth + levels > PLAN_DEPTH_MAX)
+        return eval_fail(eval, ERR_LIMIT, node, "calls are more than %d deep", PLAN_DEPTH_MAX);
     CqlValue *inner = new_frame(eval, function->frame_size);
     for (uint32_t i = 0; i < node->count; i++)
         inner[i] = eval_node(eval, node->args[i]);
     CqlValue *frame = eval->frame;
     eval->frame = inner;
-    eval->depth++;
+    eval->depth += levels;
     CqlValue value = eval_node(eval, function->body);
-    eval->depth--;
+    eval->depth -= levels;
     eval->frame = frame;
     return value;
 }

@@ -443,10 +443,13 @@ static CqlValue decimal_boundary(CqlEval *eval, CqlValue value, int64_t places, 
     __int128 tick = 1;
     for (int64_t i = places; i < DECIMAL_PLACES; i++)
         tick *= 10;
-    if (is_high && step > tick)
-        result.units += step - tick;
-    else if (step < tick)
-        result.units -= result.units % tick;
+    /* The digits that follow make a number greater, or a negative one less. */
+    bool grows = is_high == (result.units >= 0);
+    if (grows && step > tick)
+        result.units += is_high ? step - tick : tick - step;
+    if (step < tick)
+        result.units =
+            rounding_divide(result.units, tick, is_high ? ROUNDING_CEILING : ROUNDING_FLOOR) * tick;
     return value_decimal(eval->context.arena, result);
 }
 

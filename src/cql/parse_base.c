@@ -50,6 +50,15 @@ void parse_fail(Parser *parser, const char *expected)
         diag_addf(parser->diags, diag, "expected %s, found '%.*s'", expected, STR_ARG(found));
 }
 
+bool parse_take_dot(Parser *parser, uint32_t *parts)
+{
+    if (parser->panic || !parse_take(parser, "."))
+        return false;
+    if (++*parts > LIMIT_CQL_DEPTH)
+        parse_fail(parser, "fewer parts of one name");
+    return !parser->panic;
+}
+
 bool parse_expect(Parser *parser, const char *word)
 {
     if (parse_take(parser, word))
@@ -208,8 +217,8 @@ AstType *parse_named_type(Parser *parser)
 {
     AstType *type = new_type(parser, AST_TYPE_NAMED);
     type->name = parse_name(parser, "the name of a type");
-    while (parse_is(parser, 0, ".") && !parser->panic) {
-        parse_next(parser);
+    uint32_t parts = 0;
+    while (parse_take_dot(parser, &parts)) {
         Str part = parse_any_name(parser, "the name of a type");
         if (type->model.len == 0)
             type->model = type->name;

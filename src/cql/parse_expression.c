@@ -467,7 +467,9 @@ Ast *parse_postfix_term(Parser *parser)
     if (parse_is(parser, 0, "from"))
         return parse_from_query(parser);
     left = parse_term(parser);
-    while (!parser->panic) {
+    for (uint32_t chain = 0; !parser->panic; chain++) {
+        if (chain > LIMIT_CQL_DEPTH)
+            parse_fail(parser, "fewer elements one behind the other");
         if (is_query_source(left) && at_alias(parser)) {
             Ast *query = parse_query_after(parser, left);
             if (query == left)

@@ -26,6 +26,8 @@ const Token *parse_next(Parser *parser);
 bool parse_is(const Parser *parser, size_t ahead, const char *word);
 /* Takes the token if it is this one. */
 bool parse_take(Parser *parser, const char *word);
+/* Takes a dot between parts of a name; *parts counts them, and too many are an error. */
+bool parse_take_dot(Parser *parser, uint32_t *parts);
 /* Takes it, or reports that it was expected. */
 bool parse_expect(Parser *parser, const char *word);
 /* Reports once, then goes quiet until the next declaration. */

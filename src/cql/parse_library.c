@@ -11,7 +11,8 @@ typedef struct {
 static Str parse_qualified_name(Parser *parser, const char *what)
 {
     Str name = parse_name(parser, what);
-    while (!parser->panic && parse_take(parser, ".")) {
+    uint32_t parts = 0;
+    while (parse_take_dot(parser, &parts)) {
         Str part = parse_any_name(parser, what);
         name = str_format(parser->arena, "%.*s.%.*s", STR_ARG(name), STR_ARG(part));
     }
@@ -58,7 +59,8 @@ static Ast *parse_reference(Parser *parser)
     const Token *place = parse_peek(parser, 0);
     Ast *node = parse_node(parser, AST_IDENTIFIER, place);
     node->text = parse_name(parser, "a name");
-    while (!parser->panic && parse_take(parser, ".")) {
+    uint32_t parts = 0;
+    while (parse_take_dot(parser, &parts)) {
         Ast *member = parse_operator(parser, "", place, node, NULL);
         member->kind = AST_MEMBER;
         member->text = parse_any_name(parser, "a name");

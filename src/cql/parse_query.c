@@ -14,8 +14,9 @@ static AstSource make_source(Parser *parser, Ast *expression)
 static AstSource parse_aliased(Parser *parser)
 {
     Ast *expression = parse_term(parser);
-    while (!parser->panic && parse_is(parser, 0, ".")) {
-        const Token *place = parse_next(parser);
+    uint32_t parts = 0;
+    const Token *place = parse_peek(parser, 0);
+    while (parse_take_dot(parser, &parts)) {
         Ast *member = parse_operator(parser, "", place, expression, NULL);
         member->kind = AST_MEMBER;
         member->text = parse_any_name(parser, "the name of an element");

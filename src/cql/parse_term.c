@@ -144,7 +144,8 @@ static Ast *parse_code_selector(Parser *parser)
     const Token *place = parse_peek(parser, 0);
     Ast *system = parse_node(parser, AST_IDENTIFIER, place);
     system->text = parse_name(parser, "the name of a code system");
-    while (parse_take(parser, ".") && !parser->panic) {
+    uint32_t parts = 0;
+    while (parse_take_dot(parser, &parts)) {
         Ast *member = parse_operator(parser, "", place, system, NULL);
         member->kind = AST_MEMBER;
         member->text = parse_any_name(parser, "the name of a code system");

@@ -83,9 +83,14 @@ typedef struct {
     ConceptSet concepts;
 } PlanRetrieve;
 
+/* How deep evaluation and resolving may go in all, over definitions and functions: what fits into
+   the stack of a thread with room to spare. */
+enum { PLAN_DEPTH_MAX = 2500 };
+
 typedef struct {
     CqlNode *body;
     uint32_t frame_size;
+    uint32_t levels; /* of nodes within one another */
     uint32_t operand_count;
     Str name;
 } PlanFunction;
@@ -94,6 +99,7 @@ typedef struct {
     CqlDefinition facts;
     CqlNode *body;
     uint32_t frame_size;
+    uint32_t levels;
     bool has_needs;
     const CqlNeed *needs;
     size_t need_count;

@@ -317,15 +317,17 @@ typedef struct {
     Str context;
     const Scope *scope;
     uint32_t frame_size;
+    uint32_t deepest;
 } Focus;
 
 static Focus take_focus(Resolver *r, const Definition *definition)
 {
-    Focus before = {r->library, r->context, r->scope, r->frame_size};
+    Focus before = {r->library, r->context, r->scope, r->frame_size, r->deepest};
     r->library = definition->library;
     r->context = definition->ast->context;
     r->scope = NULL;
     r->frame_size = 0;
+    r->deepest = r->depth;
     return before;
 }
 
@@ -335,6 +337,7 @@ static void give_back(Resolver *r, const Focus *focus)
     r->context = focus->context;
     r->scope = focus->scope;
     r->frame_size = focus->frame_size;
+    r->deepest = focus->deepest;
 }
 
 static bool define_expression(Resolver *r, Definition *definition)
@@ -345,6 +348,7 @@ static bool define_expression(Resolver *r, Definition *definition)
         return false;
     plan->body = body;
     plan->frame_size = r->frame_size;
+    plan->levels = r->deepest - r->depth;
     plan->facts.type = body->type->text;
     plan->facts.is_boolean = body->type->kind == TYPE_BOOLEAN;
     definition->type = body->type;
@@ -380,6 +384,7 @@ static bool define_function(Resolver *r, Definition *definition)
     body = type == NULL ? body : node_convert(r, body, type);
     *function = (PlanFunction){.body = body,
                                .frame_size = r->frame_size,
+                               .levels = r->deepest - r->depth,
                                .operand_count = (uint32_t)ast->operand_count,
                                .name = ast->name};
     definition->type = body->type;

@@ -401,12 +401,15 @@ CqlNode *resolve_expression(Resolver *r, const Ast *ast)
 {
     if (ast->kind == AST_ERROR)
         return NULL;
-    if (r->depth >= LIMIT_CQL_DEPTH) {
+    if (r->depth >= PLAN_DEPTH_MAX) {
         resolve_error(r, ast->line, ast->column, "cql-limit",
-                      "expressions are more than %d within one another", LIMIT_CQL_DEPTH);
+                      "expressions and definitions are more than %d within one another",
+                      PLAN_DEPTH_MAX);
         return NULL;
     }
     r->depth++;
+    if (r->depth > r->deepest)
+        r->deepest = r->depth;
     CqlNode *node = resolve_kind(r, ast);
     r->depth--;
     return node;

@@ -58,6 +58,7 @@ typedef struct {
     const Scope *scope;
     uint32_t frame_size;
     uint32_t depth;
+    uint32_t deepest; /* that the definition in hand has reached */
     CqlEval folding;
     Map operators; /* name: first row + 1 */
 } Resolver;
