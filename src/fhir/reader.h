@@ -28,7 +28,7 @@ typedef struct {
 /* What the directory and the person table want to know of a resource (models/directory.tsv). */
 typedef struct {
     uint16_t type;     /* FhirType */
-    bool is_shared;    /* belongs to no patient by its type */
+    bool is_shared;    /* belongs to no patient by its type, or is about a Group, a Device ... */
     Str id;            /* of the resource; empty when it has none */
     Str patient_id;    /* whose it is; of a Patient its own id; empty when none is named */
     ConceptId concept; /* code or group, provisional */

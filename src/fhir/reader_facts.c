@@ -11,6 +11,7 @@ typedef struct {
     uint32_t fields[256]; /* where its value node is */
     ConceptId concepts[CONCEPTS_MAX];
     size_t concept_count;
+    bool names_another; /* where a patient may stand there is a Group, a Device, ... */
 } Gather;
 
 /* Takes the value at the end of a path; true when the column is full and no more is wanted. */
@@ -92,10 +93,17 @@ static const uint8_t *packed_reference(FhirNode node, uint16_t wanted)
                                                                                      : NULL;
 }
 
-static bool reference_of(Gather *gather, FhirNode node, uint16_t wanted, Str *ret_id)
+/* The type that a literal reference names; FHIR_TYPE_NONE when it names none, as a URN that no
+   entry explains, an identifier or a display alone. ret_id only where it is the wanted one. */
+static uint16_t reference_of(Gather *gather, FhirNode node, uint16_t wanted, Str *ret_id)
 {
     uint16_t type;
-    return fhir_reference(node, gather->reader->scratch, &type, ret_id) && type == wanted;
+    Str id;
+    if (!fhir_reference(node, gather->reader->scratch, &type, &id))
+        return FHIR_TYPE_NONE;
+    if (type == wanted)
+        *ret_id = id;
+    return type;
 }
 
 static bool take_patient(Gather *gather, FhirNode node)
@@ -105,8 +113,11 @@ static bool take_patient(Gather *gather, FhirNode node)
         return true;
     }
     const uint8_t *uuid = packed_reference(node, FHIR_TYPE_Patient);
-    if (uuid == NULL)
-        return reference_of(gather, node, FHIR_TYPE_Patient, &gather->facts->patient_id);
+    if (uuid == NULL) {
+        uint16_t type = reference_of(gather, node, FHIR_TYPE_Patient, &gather->facts->patient_id);
+        gather->names_another |= type != FHIR_TYPE_NONE && type != FHIR_TYPE_Patient;
+        return type == FHIR_TYPE_Patient;
+    }
     tape_uuid_text(uuid, gather->reader->patient_id);
     gather->facts->patient_id = (Str){gather->reader->patient_id, TAPE_UUID_TEXT_BYTES};
     return true;
@@ -133,7 +144,7 @@ static bool take_org(Gather *gather, FhirNode node)
         gather->facts->org = intern_org(gather->reader, uuid);
         return true;
     }
-    if (!reference_of(gather, node, FHIR_TYPE_Organization, &id) ||
+    if (reference_of(gather, node, FHIR_TYPE_Organization, &id) != FHIR_TYPE_Organization ||
         id.len > LIMIT_CONCEPT_TEXT_BYTES / 2)
         return false;
     gather->facts->org = concept_intern(gather->reader->interner, S("Organization"), id);
@@ -157,6 +168,29 @@ static void gather_concept(Gather *gather, FhirElementPaths paths)
     gather->facts->concept = gather->concepts[0];
     else if (gather->concept_count > 1) gather->facts->concept =
         concept_intern_group(gather->reader->interner, gather->concepts, gather->concept_count);
+}
+
+/* Elements of which FHIR says that only a Patient may stand there. */
+static bool wants_patient(uint16_t type, const FhirElementPath *path)
+{
+    Str name = fhir_element_name(type, path->number[0]);
+    return str_eq(name, S("patient")) || str_eq(name, S("beneficiary")) ||
+           str_eq(name, S("candidate")) || str_eq(name, S("individual"));
+}
+
+/* Whose it is. What is about a Group, a Device or a Location is about no person: it is shared, as
+   what belongs to no patient by its type. */
+static void gather_patient(Gather *gather, FhirElementPaths paths)
+{
+    bool is_shared = false;
+    for (unsigned i = 0; i < paths.count; i++) {
+        const FhirElementPath *path = &fhir_directory_path_table[paths.first + i];
+        gather->names_another = false;
+        if (take_path(gather, path, take_patient))
+            return;
+        is_shared |= gather->names_another && !wants_patient(gather->root.type, path);
+    }
+    gather->facts->is_shared = is_shared;
 }
 
 static bool take_date(Gather *gather, FhirNode node)
@@ -204,7 +238,9 @@ void reader_facts(FhirReader *reader, const uint8_t *tape, size_t size, FhirFact
     }
     if (ret_facts->is_shared)
         return;
-    take_first(&gather, info->patient, take_patient);
+    gather_patient(&gather, info->patient);
+    if (ret_facts->is_shared)
+        return;
     gather_concept(&gather, info->code);
     take_first(&gather, info->date, take_date);
     take_first(&gather, info->number, take_number);

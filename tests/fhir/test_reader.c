@@ -243,6 +243,56 @@ TEST(facts_come_from_the_directory_table)
     concept_builder_destroy(concepts);
 }
 
+/* Only a reference to a Patient names a person. */
+TEST(what_is_about_no_patient_is_shared_or_names_none)
+{
+    static const struct {
+        const char *reference;
+        const char *patient;
+        bool is_shared;
+    } rows[] = {
+        /* clang-format off */
+        {"\"subject\":{\"reference\":\"Patient/p\"}", "p", false},
+        {"\"subject\":{\"reference\":\"http://x.org/fhir/Patient/p\"}", "p", false},
+        {"\"subject\":{\"reference\":\"http://x.org/Patient/p/_history/2\"}", "p", false},
+        {"\"subject\":{\"reference\":\"Group/p\"}", "", true},
+        {"\"subject\":{\"reference\":\"Device/p\"}", "", true},
+        {"\"subject\":{\"reference\":\"Location/d442b673-1185-42f5-bf7c-32eb47bb6b3d\"}", "", true},
+        {"\"subject\":{\"reference\":\"http://x.org/fhir/Group/p\"}", "", true},
+        {"\"subject\":{\"reference\":\"#p\"}", "", false},
+        {"\"subject\":{\"reference\":\"urn:uuid:d442b673-1185-42f5-bf7c-32eb47bb6b3d\"}", "", false},
+        {"\"subject\":{\"identifier\":{\"value\":\"p\"}}", "", false},
+        {"\"subject\":{\"display\":\"p\"}", "", false},
+        {"\"performer\":[{\"reference\":\"Patient/p\"}]", "", false},
+        /* clang-format on */
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        TapeArea area;
+        FhirFacts facts;
+        Error err = {0};
+        ConceptBuilder *concepts = concept_builder_create();
+        Str json = str_format(arena,
+                              "{\"resourceType\":\"Observation\",\"status\":\"final\",\"code\":{"
+                              "\"text\":\"x\"},%s}",
+                              rows[i].reference);
+        CHECK_OK(fhir_parse_one(arena, concepts, json, &area, &facts, &err), &err);
+        CHECK_ROW_STR(rows[i].reference, facts.patient_id, str_from_c(rows[i].patient));
+        CHECK_ROW(rows[i].reference, facts.is_shared, rows[i].is_shared);
+        concept_builder_destroy(concepts);
+    }
+    /* There FHIR has room for a Patient only. */
+    TapeArea area;
+    FhirFacts facts;
+    Error err = {0};
+    ConceptBuilder *concepts = concept_builder_create();
+    Str coverage = S("{\"resourceType\":\"Coverage\",\"status\":\"active\",\"payor\":[{\"display\":"
+                     "\"x\"}],\"beneficiary\":{\"reference\":\"Group/p\"}}");
+    CHECK_OK(fhir_parse_one(arena, concepts, coverage, &area, &facts, &err), &err);
+    CHECK_STR(facts.patient_id, S(""));
+    CHECK(!facts.is_shared);
+    concept_builder_destroy(concepts);
+}
+
 #define U1 "d442b673-1185-42f5-bf7c-32eb47bb6b3d"
 #define U2 "0d4fb673-1185-42f5-bf7c-32eb47bb6b3d"
 
