@@ -179,8 +179,11 @@ static ErrorCode post_difference(Poster *poster, const Difference *difference, E
     if (code != ERR_OK)
         return error_wrap(err, "practice %.*s, clause %.*s, %.*s", STR_ARG(difference->practice),
                           STR_ARG(difference->clause), STR_ARG(difference->period));
-    /* Keys number the entries there were: one that exists means that they were counted wrongly. */
-    ASSERT(posted.result == POST_POSTED);
+    /* Keys number the entries there were, so this one cannot be there. */
+    if (posted.result != POST_POSTED)
+        return error_set(err, ERR_DAMAGED,
+                         "the ledger has an entry %.*s that is not among those of the contract",
+                         STR_ARG(entry.key));
     poster->posting.entries++;
     poster->posting.first += difference->before == NULL;
     poster->posting.corrected += difference->before != NULL;
@@ -283,7 +286,10 @@ ErrorCode settle_post(Arena *arena, SettleResult *result, Ledger *ledger,
     if (strcmp(currency.code, result->contract->currency.code) != 0)
         return error_set(err, ERR_REFUSED, "the contract is in %s, the ledger in %s",
                          result->contract->currency.code, currency.code);
-    ErrorCode code = ledger_begin(ledger, err);
+    /* What was posted decides what is posted now: nothing is built on a ledger that was damaged. */
+    ErrorCode code = ledger_verify(ledger, NULL, err);
+    if (code == ERR_OK)
+        code = ledger_begin(ledger, err);
     if (code != ERR_OK)
         return code;
     code = settle_read_posted(arena, result->contract, ledger, &poster.posted, err);

@@ -21,7 +21,8 @@
  * expense:<contract>:<clause>, credit payable:<practice>. A run first looks at what has been posted
  * for each of them: an equal amount is left alone, another amount is corrected by an entry of the
  * difference that names the one before. So the same run twice posts nothing the second time, and a
- * run that was killed is simply run again. Two at once: ERR_BUSY for the second.
+ * run that was killed is simply run again. The ledger is verified before: nothing is posted on top
+ * of one that is damaged (ERR_DAMAGED). Two at once: ERR_BUSY for the second.
  *
  * The same contract, store and measures give the same bytes on any number of threads.
  */

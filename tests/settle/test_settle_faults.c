@@ -195,6 +195,38 @@ TEST(killed_at_any_moment_leaves_nothing_or_all)
     store_close(fixture.store);
 }
 
+/* A bit of the ledger's file turned round: posted right, or refused; never a crash, never wrong. */
+TEST(a_damaged_ledger_is_not_posted_to)
+{
+    Fixture fixture;
+    if (!fixture_make(arena, &fixture))
+        return;
+    Str folder = test_temp_dir(arena);
+    Str path = io_join(arena, folder, S("ledger.db"));
+    const SettleResult *result = NULL;
+    Error err = {0};
+    Str whole;
+    if (!CHECK_OK(settle_into(&fixture, folder, &result, &err), &err) ||
+        !CHECK_OK(io_read_file(arena, path, SIZE_MAX, &whole, &err), &err))
+        return;
+    uint64_t seed = 31;
+    int refused = 0;
+    for (int i = 0; i < POINTS; i++) {
+        ArenaMark mark = arena_mark(arena);
+        char *bytes = arena_copy(arena, whole.ptr, whole.len);
+        size_t at = (size_t)(test_random(&seed) % whole.len);
+        bytes[at] = (char)(bytes[at] ^ (1 << (test_random(&seed) % 8)));
+        CHECK_OK(io_write_file(path, (Str){.ptr = bytes, .len = whole.len}, &err), &err);
+        ErrorCode code = settle_into(&fixture, folder, &result, &err);
+        refused += code != ERR_OK;
+        if (code == ERR_OK)
+            CHECK_INT(result->posting.entries, 0);
+        arena_rewind(arena, mark);
+    }
+    CHECK(refused > POINTS / 4);
+    store_close(fixture.store);
+}
+
 TEST(the_second_of_two_settlements_is_told_to_wait)
 {
     Fixture fixture;
