@@ -252,3 +252,31 @@ TEST(cases_of_a_library_with_errors)
 {
     run_file(arena, "tests/cql/cases/broken.case");
 }
+
+/* The library that comes with the programme must resolve without a finding. */
+TEST(the_starter_library_resolves)
+{
+    Case test = {.arena = arena, .file = S("starter"), .sets = value_sets_create(arena)};
+    IoNames names = {0};
+    Error err = {0};
+    Str folder = S("../../programmes/starter/valuesets");
+    test.libraries = cql_libraries_create(arena);
+    diag_init(&test.diags, arena);
+    CHECK_OK(io_list_dir(arena, S("programmes/starter/valuesets"), &names, &err), &err);
+    VEC_FOREACH (Str, name, &names)
+        value_sets_add(test.sets, read_input(&test, io_join(arena, folder, *name)), *name,
+                       &test.diags);
+    Str library = S("../../programmes/starter/cql/Starter.cql");
+    CHECK(cql_libraries_add(test.libraries, read_input(&test, library), library, &test.diags));
+    add_parameter(&test, S("Measurement Period: Interval[@2020-01-01T00, @2020-12-31T23]"));
+    CHECK(make_plan(&test));
+    CHECK_INT((int64_t)test.diags.kept.count, 0);
+    size_t definition;
+    const CqlNeed *needs;
+    size_t count;
+    CHECK(cql_plan_find(test.plan, S("Starter"), S("On the Diabetes Register"), &definition));
+    CHECK(cql_plan_needs(test.plan, definition, &needs, &count));
+    CHECK_INT((int64_t)count, 1);
+    CHECK(!cql_value_is_true(cql_plan_value_without(test.plan, definition)));
+    cql_eval_destroy(test.eval);
+}
