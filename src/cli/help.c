@@ -248,6 +248,8 @@ static Str family_says(const CommandSpec *first, size_t members)
         return first->says;
     if (str_eq(word, S("store")))
         return S("look into a store and check it");
+    if (str_eq(word, S("ledger")))
+        return S("check a ledger and show its balances");
     return S("check and explain contracts");
 }
 

@@ -86,6 +86,10 @@ MUST_USE ErrorCode stage_measure(Run *run, Str *ret_json, Error *err);
 MUST_USE ErrorCode stage_settle(Run *run, Str *ret_json, Error *err);
 MUST_USE ErrorCode stage_report(Run *run, Str *ret_json, Error *err);
 
+/* Verifies the ledger of the run where there is one: a stage that is passed over must not pass over
+   damage. */
+MUST_USE ErrorCode check_ledger(Run *run, Error *err);
+
 /* {"severity", "file", "line", "column", "rule", "path", "text"} */
 void write_finding(JsonWriter *json, const Diag *diag);
 /* {"definition", "value", "resource", "date"} of each. */

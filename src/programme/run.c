@@ -309,7 +309,7 @@ static ErrorCode do_stage(Run *run, Stage stage, Error *err)
     if (is_done) {
         if (options->on_skip != NULL)
             options->on_skip(options->context, stage);
-        return ERR_OK;
+        return stage == STAGE_SETTLE ? check_ledger(run, err) : ERR_OK;
     }
     /* While the stage is at work nobody must take its files for finished ones. */
     code = io_remove(state_path(run, stage, "inputs"), err);

@@ -594,6 +594,17 @@ static void write_settled(JsonWriter *json, Run *run, const TrialBalance *trial)
     json_object_end(json);
 }
 
+ErrorCode check_ledger(Run *run, Error *err)
+{
+    LedgerOptions open = {.path = io_join(run->arena, run->options->out, S("ledger.sqlite")),
+                          .mode = LEDGER_READ};
+    if (run->programme->contract == NULL || !io_exists(open.path))
+        return ERR_OK;
+    CLEANUP(ledger_close_cleanup) Ledger *ledger = NULL;
+    ErrorCode code = ledger_open(&open, &ledger, err);
+    return code == ERR_OK ? ledger_verify(ledger, NULL, err) : code;
+}
+
 ErrorCode stage_settle(Run *run, Str *ret_json, Error *err)
 {
     const ProgrammeOptions *options = run->options;
@@ -607,6 +618,9 @@ ErrorCode stage_settle(Run *run, Str *ret_json, Error *err)
                           .mode = LEDGER_CREATE,
                           .currency = str_from_c(contract->currency.code)};
     ErrorCode code = options->is_dry_run ? ERR_OK : ledger_open(&open, &ledger, err);
+    /* Nothing is posted behind entries that are not what they were. */
+    if (code == ERR_OK && ledger != NULL)
+        code = ledger_verify(ledger, NULL, err);
     if (code == ERR_OK)
         code = settle_into(run, options->out, ledger, options->is_dry_run, err);
     TrialBalance trial;

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -180,6 +181,32 @@ class Tests:
                   says="dry run")
         self.check("a dry run makes no ledger", not (self.folder / "dry/ledger.sqlite").exists())
 
+    def books(self):
+        self.ends(OK, "ledger", "check", "out/ledger.sqlite", says="39 entries")
+        result = self.ends(OK, "ledger", "balance", "out/ledger.sqlite", "--json")
+        balance = json.loads(result.stdout)
+        self.check("the trial balance", balance["balance_minor"] == 0
+                   and balance["debit_minor"] == balance["credit_minor"] == 135750)
+        part = self.ends(OK, "ledger", "balance", "out/ledger.sqlite", "--through", "2020-06-30",
+                         "--json")
+        self.check("to the middle of the year",
+                   0 < json.loads(part.stdout)["debit_minor"] < balance["debit_minor"])
+        self.ends(OK, "ledger", "balance", "out/ledger.sqlite", says="1,357.50")
+        self.ends(INPUT, "ledger", "check", "nothing.sqlite")
+        for number, change in enumerate(("delete from entry where id = 5",
+                                         "update account set debit = debit + 1 where id = 1",
+                                         "update entry set memo = 'x' where id = 2")):
+            out = self.folder / f"tampered-{number}"
+            shutil.copytree(self.folder / "out", out)
+            with sqlite3.connect(out / "ledger.sqlite") as database:
+                try:
+                    database.execute(change)
+                except sqlite3.OperationalError as error:
+                    self.check(f"{change}: {error}", False)
+            self.ends(DAMAGED, "ledger", "check", out / "ledger.sqlite")
+            self.ends(DAMAGED, "run", STARTER, "--data", SAMPLE, "--out", out)
+            self.ends(DAMAGED, "settle", STARTER, "--store", out / "store", "--out", out)
+
     def same_bytes(self):
         reports = []
         for threads in (1, 2):
@@ -217,7 +244,8 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         tests = Tests(folder)
         for group in (tests.usage, tests.loading, tests.mending, tests.closed_streams,
-                      tests.stores, tests.documents, tests.running, tests.failing):
+                      tests.stores, tests.documents, tests.running,
+                      tests.books, tests.failing):
             group()
     print(f"{tests.passed} passed, {tests.failed} failed")
     return 1 if tests.failed else 0

@@ -11,7 +11,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 BRAID = os.environ.get("BRAID", str(ROOT / "build" / "braid"))
 GOLDEN = os.environ.get("BRAID_GOLDEN") == "1"
-FAMILIES = ["run", "load", "measure", "settle", "report", "store", "contract", "cql"]
+FAMILIES = ["run", "load", "measure", "settle", "report", "store", "ledger", "contract",
+            "cql"]
 
 
 def braid(*arguments):
