@@ -55,6 +55,15 @@ static CqlNode *unless_null(Resolver *r, const Ast *ast, CqlNode *inner, CqlNode
     return node_fold(r, node);
 }
 
+/* Which bounds belong to `3 days or less before`: bit 0 the low one, bit 1 the high one. The side
+   of the anchor does with `on or`, the far side unless it is `less than`. */
+static uint32_t closed_bounds(const AstPhrase *phrase)
+{
+    uint32_t anchor = phrase->is_inclusive ? 1 : 0;
+    uint32_t edge = phrase->offset == OFFSET_OR_LESS ? 1 : 0;
+    return phrase->direction < 0 ? edge | anchor << 1 : anchor | edge << 1;
+}
+
 /* left `quantity` [or more | or less …] before/after right. */
 static CqlNode *offset_phrase(Resolver *r, const Ast *ast, CqlNode *left, CqlNode *right)
 {
@@ -79,12 +88,7 @@ static CqlNode *offset_phrase(Resolver *r, const Ast *ast, CqlNode *left, CqlNod
     default:
         break;
     }
-    bool edge_closed = phrase->offset == OFFSET_OR_LESS;
-    uint32_t closed = 0;
-    if (is_before)
-        closed = (edge_closed ? 1U : 0U) | (phrase->is_inclusive ? 2U : 0U);
-    else
-        closed = (phrase->is_inclusive ? 1U : 0U) | (edge_closed ? 2U : 0U);
+    uint32_t closed = closed_bounds(phrase);
     CqlNode *low = is_before ? edge : right;
     CqlNode *high = is_before ? right : edge;
     CqlNode *span = interval_node(r, ast, low, high, closed);
