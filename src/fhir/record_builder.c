@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-enum { SAMPLES_WANTED = 3000, NOBODY = UINT32_MAX };
+enum { SAMPLES_WANTED = 800, NOBODY = UINT32_MAX };
 
 struct RecordBuilder {
     Arena *arena;

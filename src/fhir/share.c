@@ -16,7 +16,7 @@ enum {
     PLACES = 2 * FHIR_ELEMENT_COUNT,
     TRIES_MIN = 16,   /* before a place is judged */
     TRIES_A_HIT = 12, /* at which a place is worth to be looked up */
-    SAMPLE_SLOTS = 1 << 16
+    SAMPLE_SLOTS = 1 << 14
 };
 
 /* Where children stand: in an object of `type`, or (has_fields false) as items of type `type` of
