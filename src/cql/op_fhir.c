@@ -414,12 +414,10 @@ static bool value_in(CqlEval *eval, CqlValue vocabulary, CqlValue value)
     }
 }
 
-/* A null code is in no value set; a null value set leaves it open. */
+/* A null code is in no value set: false (CQL 1.5, "In (Valueset)"). */
 OP(op_in_vocabulary)
 {
     if (args[1].kind == CQL_NULL)
-        return value_null();
-    if (args[0].kind == CQL_NULL)
         return value_null();
     return value_boolean(value_in(eval, args[1], args[0]));
 }
