@@ -63,7 +63,7 @@ static void best_effort(UNUSED ErrorCode code)
 {
 }
 
-enum { BLOCK_MIN = 4096, BLOCK_MAX = 64 << 10, SLAB_HEAD = 64, SLAB_MAX = 2 << 20 };
+enum { BLOCK_MIN = 4096, BLOCK_MAX = 16 << 10, SLAB_HEAD = 64, SLAB_MAX = 2 << 20 };
 
 Spill *spill_create(const SpillOptions *options)
 {
