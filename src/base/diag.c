@@ -84,10 +84,15 @@ ErrorCode diag_to_error(const DiagList *list, Error *err)
         if (diag->severity != SEVERITY_ERROR)
             continue;
         char place[64] = "";
-        if (diag->line > 0)
+        if (diag->line > 0 && diag->column > 0)
             snprintf(place, sizeof(place), ":%u:%u", diag->line, diag->column);
+        else if (diag->line > 0)
+            snprintf(place, sizeof(place), ":%u", diag->line);
+        const char *more = errors > 1 ? " (and more)" : "";
+        if (diag->file.len == 0)
+            return error_set(err, ERR_DOCUMENT, "%.*s%s", STR_ARG(diag->text), more);
         return error_set(err, ERR_DOCUMENT, "%.*s%s: %.*s%s", STR_ARG(diag->file), place,
-                         STR_ARG(diag->text), errors > 1 ? " (and more)" : "");
+                         STR_ARG(diag->text), more);
     }
     return error_set(err, ERR_DOCUMENT, "%zu errors", errors);
 }

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include "base/yaml.h"
@@ -104,6 +105,8 @@ static void open_streams(void)
 int cli_main(int argument_count, char **arguments)
 {
     open_streams();
+    /* A file that may not grow is an error of writing (EFBIG) like a full disk, not the end. */
+    (void)signal(SIGXFSZ, SIG_IGN);
     cli_watch_interrupt();
     Arena *arena = arena_create(0);
     Cli cli = {.arena = arena};

@@ -26,7 +26,8 @@ typedef struct {
     Str definition;      /* Boolean definition in context Patient */
     const Str *evidence; /* definitions whose values explain why somebody is on it */
     size_t evidence_count;
-    uint32_t line; /* in MeasureSpec.file */
+    uint32_t line;        /* in MeasureSpec.file */
+    const YamlNode *node; /* for the places of its members; NULL when it was not read */
 } RegisterSpec;
 
 /* An indicator of the proportion kind (FHIR Measure: proportion, boolean basis). Within the
@@ -43,6 +44,7 @@ typedef struct {
     const Str *evidence; /* definitions whose values explain the answer */
     size_t evidence_count;
     uint32_t line;
+    const YamlNode *node;
 } IndicatorSpec;
 
 typedef struct {

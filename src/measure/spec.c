@@ -59,7 +59,7 @@ static RegisterSpec read_register(SpecReader *spec, const YamlNode *item)
 {
     static const Str known[] = {STR_INIT("id"), STR_INIT("title"), STR_INIT("library"),
                                 STR_INIT("definition"), STR_INIT("evidence")};
-    RegisterSpec result = {.line = item->line};
+    RegisterSpec result = {.line = item->line, .node = item};
     if (item->kind != YAML_MAPPING) {
         yaml_error(spec->reader, item, "expected a register: id, title, library, definition");
         return result;
@@ -80,7 +80,7 @@ static IndicatorSpec read_indicator(SpecReader *spec, const YamlNode *item,
         STR_INIT("id"),        STR_INIT("title"),       STR_INIT("register"),
         STR_INIT("library"),   STR_INIT("denominator"), STR_INIT("exclusion"),
         STR_INIT("numerator"), STR_INIT("closes"),      STR_INIT("evidence")};
-    IndicatorSpec result = {.line = item->line};
+    IndicatorSpec result = {.line = item->line, .node = item};
     if (item->kind != YAML_MAPPING) {
         yaml_error(spec->reader, item,
                    "expected an indicator: id, title, register, library, numerator");
@@ -163,16 +163,31 @@ typedef struct {
     DiagList *diags;
 } Planner;
 
-static void finding(const Planner *planner, uint32_t line, Str rule, Str text)
+/* Where a name stands: a member of the mapping (or an item of its list), else the spec's line. */
+typedef struct {
+    const YamlNode *node;
+    uint32_t line;
+} Place;
+
+static Place member_place(const YamlNode *mapping, uint32_t line, Str key, size_t item)
+{
+    const YamlNode *node = mapping == NULL ? NULL : yaml_find(mapping, key);
+    if (node != NULL && node->kind == YAML_SEQUENCE && item < node->count)
+        node = &node->items[item];
+    return (Place){.node = node, .line = node == NULL ? line : node->line};
+}
+
+static void finding(const Planner *planner, Place place, Str rule, Str text)
 {
     diag_add(planner->diags, &(Diag){.severity = SEVERITY_ERROR,
                                      .file = planner->spec->file,
-                                     .line = line,
+                                     .line = place.line,
+                                     .column = place.node == NULL ? 0 : place.node->column,
                                      .rule = rule,
                                      .text = text});
 }
 
-static void unknown_definition(const Planner *planner, uint32_t line, Str library, Str name)
+static void unknown_definition(const Planner *planner, Place place, Str library, Str name)
 {
     size_t count = cql_plan_definition_count(planner->cql);
     Str *names = ARENA_ARRAY(planner->arena, Str, count);
@@ -193,66 +208,73 @@ static void unknown_definition(const Planner *planner, uint32_t line, Str librar
     else
         text = str_format(planner->arena, "library %.*s has no definition \"%.*s\"",
                           STR_ARG(library), STR_ARG(name));
-    finding(planner, line, S("measure-unknown-definition"), text);
+    finding(planner, place, S("measure-unknown-definition"), text);
 }
 
-static size_t find_definition(const Planner *planner, uint32_t line, Str library, Str name)
+static size_t find_definition(const Planner *planner, Place place, Str library, Str name)
 {
     size_t definition = 0;
     if (!cql_plan_find(planner->cql, library, name, &definition)) {
-        unknown_definition(planner, line, library, name);
+        unknown_definition(planner, place, library, name);
         return 0;
     }
     return definition;
 }
 
 /* The definition of a population: one that gives yes or no. */
-static size_t find_boolean(const Planner *planner, uint32_t line, Str library, Str name)
+static size_t find_boolean(const Planner *planner, Place place, Str library, Str name)
 {
     size_t errors = planner->diags->counts[SEVERITY_ERROR];
-    size_t found = find_definition(planner, line, library, name);
+    size_t found = find_definition(planner, place, library, name);
     if (planner->diags->counts[SEVERITY_ERROR] > errors)
         return 0;
     const CqlDefinition *definition = cql_plan_definition(planner->cql, found);
     if (!definition->is_boolean || definition->is_unfiltered)
-        finding(planner, line, S("measure-not-boolean"),
+        finding(planner, place, S("measure-not-boolean"),
                 str_format(planner->arena,
                            "\"%.*s\" is %.*s; a population is a Boolean in context Patient",
                            STR_ARG(name), STR_ARG(definition->type)));
     return found;
 }
 
-static const size_t *find_evidence(const Planner *planner, uint32_t line, Str library,
-                                   const Str *names, size_t count)
+static const size_t *find_evidence(const Planner *planner, Place of, Str library, const Str *names,
+                                   size_t count)
 {
     size_t *found = ARENA_ARRAY(planner->arena, size_t, count);
     for (size_t i = 0; i < count; i++)
-        found[i] = find_definition(planner, line, library, names[i]);
+        found[i] = find_definition(planner, member_place(of.node, of.line, S("evidence"), i),
+                                   library, names[i]);
     return found;
 }
 
 static void plan_register(const Planner *planner, const RegisterSpec *spec, RegisterPlan *plan)
 {
-    plan->definition = find_boolean(planner, spec->line, spec->library, spec->definition);
-    plan->evidence =
-        find_evidence(planner, spec->line, spec->library, spec->evidence, spec->evidence_count);
+    plan->definition =
+        find_boolean(planner, member_place(spec->node, spec->line, S("definition"), 0),
+                     spec->library, spec->definition);
+    plan->evidence = find_evidence(planner, (Place){.node = spec->node, .line = spec->line},
+                                   spec->library, spec->evidence, spec->evidence_count);
+}
+
+/* A population that may be left out. */
+static int64_t find_optional(const Planner *planner, const IndicatorSpec *spec, Str key, Str name)
+{
+    if (str_is_empty(name))
+        return DEFINITION_NONE;
+    return (int64_t)find_boolean(planner, member_place(spec->node, spec->line, key, 0),
+                                 spec->library, name);
 }
 
 static void plan_indicator(const Planner *planner, const IndicatorSpec *spec, IndicatorPlan *plan)
 {
     plan->register_index = measure_find_register(planner->spec, spec->register_id);
     ASSERT(plan->register_index != SIZE_MAX);
-    plan->denominator = DEFINITION_NONE;
-    plan->exclusion = DEFINITION_NONE;
-    if (!str_is_empty(spec->denominator))
-        plan->denominator =
-            (int64_t)find_boolean(planner, spec->line, spec->library, spec->denominator);
-    if (!str_is_empty(spec->exclusion))
-        plan->exclusion =
-            (int64_t)find_boolean(planner, spec->line, spec->library, spec->exclusion);
-    plan->numerator = find_boolean(planner, spec->line, spec->library, spec->numerator);
-    plan->evidence =
-        find_evidence(planner, spec->line, spec->library, spec->evidence, spec->evidence_count);
+    plan->denominator = find_optional(planner, spec, S("denominator"), spec->denominator);
+    plan->exclusion = find_optional(planner, spec, S("exclusion"), spec->exclusion);
+    plan->numerator = find_boolean(planner, member_place(spec->node, spec->line, S("numerator"), 0),
+                                   spec->library, spec->numerator);
+    plan->evidence = find_evidence(planner, (Place){.node = spec->node, .line = spec->line},
+                                   spec->library, spec->evidence, spec->evidence_count);
 }
 
 ErrorCode measure_plan_create(Arena *arena, const MeasureSpec *spec, const CqlPlan *cql,

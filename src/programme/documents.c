@@ -101,6 +101,10 @@ static void read_period(DocumentReader *reader)
         yaml_get_day(&reader->yaml, period, S("to"), &spec->period_last) &&
         spec->period_first > spec->period_last)
         yaml_error(&reader->yaml, period, "the period ends before it begins");
+    /* Lists of gaps are of the day after it. */
+    if (spec->period_last == DAY_LAST)
+        yaml_error(&reader->yaml, yaml_find(period, S("to")),
+                   "the period must end before 9999-12-31");
 }
 
 /* The path of a member that names a file or folder beside programme.yaml. */
@@ -169,6 +173,7 @@ static void read_contract(DocumentReader *reader)
     if (yaml_find(reader->root, S("contract")) == NULL ||
         !read_path(reader, S("contract"), &path) || !read_document(reader, path, &text))
         return;
+    reader->programme->contract_file = path;
     Str *ids = ARENA_ARRAY(reader->arena, Str, spec->indicator_count);
     for (size_t i = 0; i < spec->indicator_count; i++)
         ids[i] = spec->indicators[i].id;

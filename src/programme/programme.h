@@ -40,6 +40,7 @@ typedef struct {
     ValueSets *value_sets;
     CqlLibraries *libraries;
     const Contract *contract; /* what is paid; NULL when the programme pays nothing */
+    Str contract_file;
     /* Whose list of gaps a person is on; without a rule there are no lists by practice. */
     AttributionRule attribution;
     bool has_attribution;

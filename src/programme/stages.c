@@ -427,6 +427,14 @@ ErrorCode stage_measure(Run *run, Str *ret_json, Error *err)
 
 /* --- settle --- */
 
+/* A contract does not know its file: findings about it are given its name here. */
+static void name_contract(Run *run)
+{
+    VEC_FOREACH (Diag, diag, &run->diags->kept)
+        if (str_is_empty(diag->file) && diag->line > 0)
+            diag->file = run->programme->contract_file;
+}
+
 static ErrorCode settle_into(Run *run, Str out, Ledger *ledger, bool is_dry_run, Error *err)
 {
     const ProgrammeOptions *options = run->options;
@@ -449,7 +457,8 @@ static ErrorCode settle_into(Run *run, Str out, Ledger *ledger, bool is_dry_run,
     code = settle_run(run->arena, &input, &settle, run->diags, &run->settled, err);
     if (code == ERR_OK)
         run->settled_out = out;
-    return code;
+    name_contract(run);
+    return code == ERR_DOCUMENT ? diag_to_error(run->diags, err) : code;
 }
 
 /* The payment lines for the report when settling itself was passed over: worked out again into a
@@ -618,9 +627,6 @@ ErrorCode stage_settle(Run *run, Str *ret_json, Error *err)
                           .mode = LEDGER_CREATE,
                           .currency = str_from_c(contract->currency.code)};
     ErrorCode code = options->is_dry_run ? ERR_OK : ledger_open(&open, &ledger, err);
-    /* Nothing is posted behind entries that are not what they were. */
-    if (code == ERR_OK && ledger != NULL)
-        code = ledger_verify(ledger, NULL, err);
     if (code == ERR_OK)
         code = settle_into(run, options->out, ledger, options->is_dry_run, err);
     TrialBalance trial;

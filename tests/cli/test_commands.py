@@ -148,6 +148,9 @@ class Tests:
         result = self.ends(DOCUMENT, "measure", broken, "--store", "store", "--out", "o",
                            says='did you mean "LDL Measured"?')
         self.check("a finding has file and line", "broken/programme.yaml:" in result.stderr)
+        late = text.replace("LDL Mesured", "LDL Measured").replace("to: 2020-12-31", "to: 9999-12-31")
+        (broken / "programme.yaml").write_text(late)
+        self.ends(DOCUMENT, "measure", broken, "--store", "store", "--out", "o", says="9999-12-31")
         text = text.replace("LDL Mesured", "LDL Measured").replace("title: Diabetes\n", "titel: D\n")
         (broken / "programme.yaml").write_text(text)
         self.ends(DOCUMENT, "run", broken, "--data", SAMPLE, "--out", "o2", says="titel")

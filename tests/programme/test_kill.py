@@ -43,9 +43,9 @@ def entries(out):
 
 def limited(size):
     """Before the command begins: no file may become larger. The write then fails, as on a full
-    disk, instead of the process being ended."""
+    disk; that the signal for it does not end the process is the command's doing."""
     def limit():
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
         resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
     return limit
 
