@@ -96,7 +96,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size > INPUT_BYTES_MAX)
         return 0;
     /* A copy of its own size, so that reading beyond it shows. */
-    uint8_t *bytes = malloc(size + 1);
+    uint8_t *bytes = calloc(1, size + 1);
     ASSERT(bytes != NULL);
     if (size > 0)
         memcpy(bytes, data, size);
