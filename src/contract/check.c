@@ -66,6 +66,14 @@ bool contract_text(const ContractReader *reader, const YamlNode *node, Str *ret_
         yaml_error(&reader->yaml, node, "expected text");
         return false;
     }
+    for (size_t i = 0; i < node->text.len; i++) {
+        unsigned char c = (unsigned char)node->text.ptr[i];
+        if ((c < ' ' && c != '\n' && c != '\t') || c == 0x7F) {
+            contract_refuse(reader, CONTRACT_REFUSAL_TEXT, node,
+                            "the text has a control character (byte %u); remove it", (unsigned)c);
+            return false;
+        }
+    }
     *ret_text = node->text;
     return true;
 }
@@ -198,6 +206,42 @@ static void read_period(ContractReader *reader, const YamlNode *node)
     contract->month_count = months;
 }
 
+/* A code of the general ledger: goes into exports as it stands. */
+static void read_account(const ContractReader *reader, const YamlNode *node, Str *ret_account)
+{
+    enum { ACCOUNT_BYTES_MAX = 64 };
+    Str text;
+    if (!contract_text(reader, node, &text))
+        return;
+    bool ok = text.len <= ACCOUNT_BYTES_MAX;
+    for (size_t i = 0; ok && i < text.len; i++) {
+        char c = text.ptr[i];
+        ok = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+             memchr("._:/-", c, 5) != NULL;
+    }
+    if (ok)
+        *ret_account = text;
+    else
+        contract_refuse(reader, CONTRACT_REFUSAL_ACCOUNT, node,
+                        "an account is letters, digits and . _ : / -, at most %d of them",
+                        ACCOUNT_BYTES_MAX);
+}
+
+/* What a payer and a provider are booked under must differ, or an entry would undo itself. */
+static void check_account(const ContractReader *reader, const YamlNode *node,
+                          const ContractParty *parties, size_t number)
+{
+    const ContractParty *party = &parties[number];
+    for (size_t i = 0; party->account.len > 0 && i < number; i++)
+        if (parties[i].role != party->role && str_eq(parties[i].account, party->account)) {
+            contract_refuse(reader, CONTRACT_REFUSAL_ACCOUNT, yaml_find(node, S("account")),
+                            "\"%.*s\" has the account %.*s too; a payer and a provider need "
+                            "different ones",
+                            STR_ARG(parties[i].id), STR_ARG(party->account));
+            return;
+        }
+}
+
 static void read_party(ContractReader *reader, const YamlNode *node, ContractParty *party)
 {
     static const KeyRow keys[] = {
@@ -221,7 +265,9 @@ static void read_party(ContractReader *reader, const YamlNode *node, ContractPar
     if (id != NULL)
         (void)contract_id(reader, id, &party->id);
     member_text(reader, node, S("name"), &party->name);
-    member_text(reader, node, S("account"), &party->account);
+    const YamlNode *account = yaml_find(node, S("account"));
+    if (account != NULL)
+        read_account(reader, account, &party->account);
     size_t index;
     const YamlNode *role = yaml_find(node, S("role"));
     if (role != NULL && contract_word(reader, role, "role", WORDS(roles), &index))
@@ -248,6 +294,7 @@ static void read_parties(ContractReader *reader, const YamlNode *list)
     map_init(&seen, reader->arena);
     for (size_t i = 0; i < list->count; i++) {
         read_party(reader, &list->items[i], &parties[i]);
+        check_account(reader, &list->items[i], parties, i);
         bool is_new = true;
         if (parties[i].id.len > 0)
             (void)map_intern(&seen, parties[i].id, i, &is_new);

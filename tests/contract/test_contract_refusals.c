@@ -110,6 +110,9 @@ static const struct {
     {"from: payer\n", "from: practices\n", "c.yaml:20:11: error: \"practices\" is a provider and cannot stand in \"from\"; name a payer there"},
     {"to: practices\n", "to: payer\n", "c.yaml:21:9: error: \"payer\" is a payer and cannot stand in \"to\"; name a provider there"},
     {"to: practices\n", "to: hospital\n", "c.yaml:21:9: error: \"hospital\" has nobody attributed to it;"},
+    {"name: Payer}", "name: Payer, account: \"61 00\"}", "c.yaml:7:52: error: an account is letters, digits and"},
+    {"name: Payer}", "name: \"Pay\\x07er\"}", "c.yaml:7:36: error: the text has a control character (byte 7); remove it"},
+    {"name: Payer}\n  - {", "name: Payer, account: x}\n  - {account: x, ", "c.yaml:8:15: error: \"payer\" has the account x too; a payer and a provider need different ones"},
     /* attribution */
     {"plurality-of-encounters", "voluntary", "c.yaml:11:11: error: unknown word 'voluntary', expected one of: plurality-of-encounters"},
     {"serviceProvider", "performer", "c.yaml:12:17: error: unknown word 'performer', expected one of: serviceProvider"},
