@@ -6,7 +6,13 @@
 
 #include <stdlib.h>
 
-enum { SAMPLES_WANTED = 800, NOBODY = UINT32_MAX };
+enum {
+    /* Resources that are looked at beforehand: this part of a batch, within bounds. */
+    SAMPLES_PART = 16,
+    SAMPLES_MIN = 256,
+    SAMPLES_MAX = 2048,
+    NOBODY = UINT32_MAX
+};
 
 struct RecordBuilder {
     Arena *arena;
@@ -427,7 +433,8 @@ static void make_person_table(Finish *finish)
 static void sample(const Finish *finish, Share *share)
 {
     const RecordInput *inputs = finish->builder->inputs.items;
-    size_t left = SAMPLES_WANTED;
+    size_t left = finish->builder->inputs.count / SAMPLES_PART;
+    left = left < SAMPLES_MIN ? SAMPLES_MIN : left > SAMPLES_MAX ? SAMPLES_MAX : left;
     for (uint32_t i = 0; i < finish->person_count && left > 0; i++) {
         const Person *person = &finish->persons[i];
         for (uint32_t k = 0; k < person->count && left > 0; k++, left--) {
