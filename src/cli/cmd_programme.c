@@ -56,6 +56,12 @@ static Str grouped(Cli *cli, const JsonValue *object, Str key)
     return cli_grouped(cli->arena, (uint64_t)number_of(object, key));
 }
 
+/* What makes the word behind a number its plural. */
+static const char *plural(const JsonValue *object, Str key)
+{
+    return number_of(object, key) == 1 ? "" : "s";
+}
+
 /* "0.8571" as "85.7" */
 static Str percent(Cli *cli, const JsonValue *object, Str key)
 {
@@ -75,8 +81,8 @@ static void show_measures(Cli *cli, const JsonValue *measure)
     strbuf_add(out, S("\nRegisters\n"));
     for (size_t i = 0; list != NULL && i < list->count; i++) {
         const JsonValue *each = &list->items[i];
-        strbuf_printf(out, "  %-46.*s%9.*s persons\n", STR_ARG(json_find_text(each, S("title"))),
-                      STR_ARG(grouped(cli, each, S("persons"))));
+        strbuf_printf(out, "  %-46.*s%9.*s person%s\n", STR_ARG(json_find_text(each, S("title"))),
+                      STR_ARG(grouped(cli, each, S("persons"))), plural(each, S("persons")));
     }
     list = json_find(measure, S("indicators"));
     strbuf_add(out, S("\nIndicators\n"));
@@ -148,9 +154,9 @@ static void show_summary(Cli *cli, const JsonValue *result, const ProgrammeOptio
                   STR_ARG(json_find_text(programme, S("from"))),
                   STR_ARG(json_find_text(programme, S("to"))));
     if (load != NULL && load->kind == JSON_OBJECT)
-        strbuf_printf(out, "\nRecords\n  %.*s persons, %.*s resources, %.*s refused\n",
-                      STR_ARG(grouped(cli, load, S("persons"))),
-                      STR_ARG(grouped(cli, load, S("accepted"))),
+        strbuf_printf(out, "\nRecords\n  %.*s person%s, %.*s resource%s, %.*s refused\n",
+                      STR_ARG(grouped(cli, load, S("persons"))), plural(load, S("persons")),
+                      STR_ARG(grouped(cli, load, S("accepted"))), plural(load, S("accepted")),
                       STR_ARG(grouped(cli, load, S("refused"))));
     if (measure != NULL && measure->kind == JSON_OBJECT)
         show_measures(cli, measure);

@@ -352,13 +352,14 @@
     section("overview", "Overview",
       h("ul", { class: "cards" },
         card(h("button", { type: "button", "aria-label": plural(measure.persons, "person", "persons"),
-          onclick: () => showPersons("All persons", persons, measure.persons) }, count(measure.persons)), "persons"),
-        card(count(measure.resources), "resources of their records"),
-        load ? card(count(load.refused), "resources refused", load.refused > 0 ? "bad" : "") : null,
+          onclick: () => showPersons("All persons", persons, measure.persons) }, count(measure.persons)), measure.persons === 1 ? "person" : "persons"),
+        card(h("a", { href: "#records" }, count(measure.resources)), "resources of their records"),
+        load ? card(h("a", { href: "#records" }, count(load.refused)),
+          load.refused === 1 ? "resource refused" : "resources refused", load.refused > 0 ? "bad" : "") : null,
         ...registers.map((r, index) => h("li", { class: "card" },
           h("b", {}, registerLink(r, index)), h("span", {}, `on the register: ${r.title}`))),
         card(gaps === 0 ? "0" : h("button", { type: "button", class: "gapcount", "aria-label": plural(gaps, "gap in care", "gaps in care"),
-          onclick: showAllGaps }, count(gaps)), "gaps in care"),
+          onclick: showAllGaps }, count(gaps)), gaps === 1 ? "gap in care" : "gaps in care"),
         settle ? card(moneyLink(lines, "All payments", true), "payments") : null));
   }
 
@@ -412,7 +413,7 @@
             h("div", { class: "small" },
               answerLink(indicator.achieved, index, "achieved", null), " of ",
               `${count(indicator.achieved + indicator.gaps)} · `,
-              answerLink(indicator.gaps, index, "gap", null, "gapcount"), " gaps",
+              answerLink(indicator.gaps, index, "gap", null, "gapcount"), indicator.gaps === 1 ? " gap" : " gaps",
               indicator.excluded > 0 ? [" · ", answerLink(indicator.excluded, index, "excluded", null), " excluded"] : null))))));
   }
 
