@@ -37,6 +37,8 @@ void fhir_reader_destroy(FhirReader *reader)
     concept_interner_destroy(reader->interner);
     json_index_destroy(reader->index);
     arena_destroy(reader->scratch);
+    if (reader->salvage != NULL)
+        arena_destroy(reader->salvage);
     free(reader->memos);
     free(reader->followers);
     free(reader->tape);
@@ -58,7 +60,7 @@ static bool run_index(FhirReader *reader, size_t from, size_t to, JsonIndexResul
     return true;
 }
 
-static Refusal index_refusal(JsonIndexResult result)
+Refusal reader_index_refusal(JsonIndexResult result)
 {
     switch (result) {
     case JSON_INDEX_BAD_UTF8:
@@ -95,10 +97,36 @@ static bool has_lines(const FhirReader *reader)
     return false;
 }
 
+/* Behind the tapes of the document so far. */
+static size_t tape_end(const FhirReader *reader)
+{
+    if (reader->parsed.count == 0)
+        return 0;
+    const Parsed *last = &reader->parsed.items[reader->parsed.count - 1];
+    return last->tape_from + last->tape_size;
+}
+
 static void add_refused(FhirReader *reader, uint32_t from, uint32_t to)
 {
     VEC_PUSH(reader->scratch, &reader->parsed,
-             (Parsed){.text_from = from, .text_to = to, .is_refused = true});
+             (Parsed){.text_from = from,
+                      .text_to = to,
+                      .tape_from = tape_end(reader),
+                      .entry = reader->entry,
+                      .is_refused = true,
+                      .finding = reader->finding});
+}
+
+/* What stands at this place was blanked: the finding names the bad byte. False when it was not. */
+static bool refuse_damage(FhirReader *reader, uint32_t from)
+{
+    const Damage *damage = reader_damage_at(reader, reader->base + from);
+    if (damage == NULL)
+        return false;
+    reader_report(reader, SEVERITY_ERROR, damage->refusal, (uint32_t)(damage->at - reader->base));
+    add_refused(reader, (uint32_t)(damage->from - reader->base),
+                (uint32_t)(damage->to - reader->base));
+    return true;
 }
 
 /* A piece of text that cannot even be indexed is one refused document. */
@@ -107,8 +135,28 @@ static void refuse_piece(FhirReader *reader, size_t from, size_t to, JsonIndexRe
     if (str_trim(str_slice(reader->whole, from, to - from)).len == 0)
         return;
     reader->frame = reader->frames;
-    reader_report(reader, SEVERITY_ERROR, index_refusal(result), 0);
+    size_t bad = reader_bad_byte(reader->whole.ptr, from, to, result) - from;
+    reader_report(reader, SEVERITY_ERROR, reader_index_refusal(result),
+                  bad > UINT32_MAX ? 0 : (uint32_t)bad);
     add_refused(reader, 0, (uint32_t)(to - from > UINT32_MAX ? UINT32_MAX : to - from));
+}
+
+/* Indexes what is between two offsets, without what is damaged in it; else it is refused. */
+static void index_piece(FhirReader *reader, size_t from, size_t to)
+{
+    JsonIndexResult result;
+    if (run_index(reader, from, to, &result) || result == JSON_INDEX_EMPTY)
+        return;
+    JsonIndexResult mended = result;
+    bool is_last = to == reader->whole.len;
+    if (result != JSON_INDEX_TOO_LONG && reader_salvage(reader, from, to) &&
+        run_index(reader, from, is_last ? reader->whole.len : to, &mended))
+        return;
+    reader->whole = reader->source;
+    reader->text = reader->whole.ptr + from;
+    reader->base = from;
+    reader->next = reader->end = NULL;
+    refuse_piece(reader, from, to, result);
 }
 
 /* For the largest document that may come. The system gives only what is written to. */
@@ -126,7 +174,12 @@ static void reserve_tape(FhirReader *reader, size_t json_size)
 void fhir_reader_begin(FhirReader *reader, Str text, Str file, uint32_t first_line, DiagList *diags)
 {
     JsonIndexResult result;
-    reader->whole = text;
+    reader->source = reader->whole = text;
+    reader->base = 0;
+    if (reader->salvage != NULL)
+        arena_reset(reader->salvage);
+    reader->damages.items = NULL;
+    reader->damages.count = reader->damages.capacity = 0;
     reader->file = file;
     reader->diags = diags;
     reader->line = first_line;
@@ -147,7 +200,7 @@ void fhir_reader_begin(FhirReader *reader, Str text, Str file, uint32_t first_li
     if (has_lines(reader))
         reader->line_from = 0; /* only the bad lines are to be lost */
     else
-        refuse_piece(reader, 0, text.len, result);
+        index_piece(reader, 0, text.len);
 }
 
 /* --- one document --- */
@@ -161,6 +214,8 @@ static void begin_document(FhirReader *reader)
     reader->patches.capacity = 0;
     reader->patch_count = 0;
     reader->parsed_next = 0;
+    reader->bundle_depth = 0;
+    reader->entry = 0;
     reader->has_open_urls = false;
     reader->frames[0] = (Frame){0};
     reader->frame = reader->frames;
@@ -181,11 +236,11 @@ static uint32_t text_end(const FhirReader *reader, const uint32_t *behind)
 }
 
 /* One resource at `at`; adds a Parsed. Gives the offset behind it and the end of its tape. */
-static Pos read_one(FhirReader *reader, Pos pos, uint32_t entry)
+static Pos read_one(FhirReader *reader, Pos pos)
 {
     Frame *frame = reader->frame;
     uint32_t patches = reader->patch_count;
-    Parsed parsed = {.text_from = *pos.at, .entry = entry};
+    Parsed parsed = {.text_from = *pos.at, .entry = reader->entry};
     reader->refusal = REFUSAL_NONE;
     Pos next = reader_resource(reader, pos, &parsed.type);
     if (next.out != NULL &&
@@ -198,6 +253,7 @@ static Pos read_one(FhirReader *reader, Pos pos, uint32_t entry)
         reader_report(reader, SEVERITY_ERROR, reader->refusal, reader->refused_at);
         reader->patch_count = patches;
         parsed.is_refused = true;
+        parsed.finding = reader->finding;
         next = (Pos){.at = behind_refused(reader, pos.at), .out = pos.out};
     }
     reader->frame = frame;
@@ -210,31 +266,139 @@ static Pos read_one(FhirReader *reader, Pos pos, uint32_t entry)
 
 /* --- Bundles --- */
 
+/* What is known of an object of a Bundle's envelope while its members are read. */
+typedef struct {
+    uint16_t type;
+    uint64_t seen; /* bits by element number, of which there are few */
+} Envelope;
+
+/* Of the envelope only what holds resources is loaded: what is wrong with the rest is a warning.
+   Gives the element's number, 0 for an unknown one. */
+static uint8_t see_member(FhirReader *reader, Envelope *envelope, const uint32_t *at, Str key)
+{
+    uint8_t usual = fhir_element_find((FhirType)envelope->type, key.ptr, key.len);
+    if (usual != 0 && (envelope->seen >> (usual & 63) & 1) == 0) {
+        envelope->seen |= UINT64_C(1) << (usual & 63);
+        return usual;
+    }
+    Str name = reader_plain_key(reader, key);
+    if (str_eq(name, S("resourceType")) && envelope->type == FHIR_TYPE_Bundle)
+        return 0;
+    bool is_extra = name.len > 1 && name.ptr[0] == '_';
+    Str plain = is_extra ? str_slice(name, 1, SIZE_MAX) : name;
+    uint8_t number =
+        plain.len == 0 ? 0 : fhir_element_find((FhirType)envelope->type, plain.ptr, plain.len);
+    bool is_twice = number != 0 && !is_extra && (envelope->seen >> (number & 63) & 1) != 0;
+    if (number == 0 || is_twice)
+        reader_report(reader, SEVERITY_WARNING,
+                      is_twice ? REFUSAL_DUPLICATE : REFUSAL_UNKNOWN_ELEMENT, *at);
+    if (number == 0 || is_extra)
+        return 0;
+    envelope->seen |= UINT64_C(1) << (number & 63);
+    return number;
+}
+
+static Pos read_bundle(FhirReader *reader, Pos pos);
+
+/* A Bundle that is the resource of an entry: its entries are given out as if they stood here. */
+static Pos read_inner_bundle(FhirReader *reader, Pos pos)
+{
+    Frame *frame = reader->frame;
+    size_t count = reader->parsed.count;
+    reader->bundle_depth++;
+    Pos next = reader->bundle_depth > 2 ? refuse(reader, REFUSAL_BUNDLE_NESTED, pos.at)
+                                        : read_bundle(reader, pos);
+    reader->bundle_depth--;
+    if (next.out == NULL) {
+        reader_report(reader, SEVERITY_ERROR, reader->refusal, reader->refused_at);
+        next = (Pos){.at = behind_refused(reader, pos.at), .out = pos.out};
+        if (reader->parsed.count == count)
+            add_refused(reader, *pos.at, text_end(reader, next.at));
+        else
+            next.out = reader->tape + tape_end(reader);
+    }
+    reader->frame = frame;
+    return next;
+}
+
+typedef struct {
+    Envelope envelope;
+    Str full_url;
+    bool is_deleted;
+} Entry;
+
 /* One member of an entry; pos.at behind its value. */
-static Pos read_entry_member(FhirReader *reader, Pos pos, uint32_t entry, Str *full_url)
+static Pos read_entry_member(FhirReader *reader, Pos pos, Entry *entry)
 {
     Str key;
     if (!reader_raw_string(reader, pos.at, &key) || reader->text[pos.at[1]] != ':')
         return refuse(reader, REFUSAL_BAD_JSON, pos.at);
     const uint32_t *value = pos.at + 2;
-    if (str_eq(key, S("resource")))
-        return read_one(reader, (Pos){.at = value, .out = pos.out}, entry);
-    if (str_eq(key, S("fullUrl")) && reader->text[*value] == '"')
-        (void)reader_string(reader, value, full_url);
+    uint8_t number = see_member(reader, &entry->envelope, pos.at, key);
+    if (number == FHIR_ELEM_Bundle_entry_resource) {
+        reader->frame->element = number;
+        bool is_bundle = reader->text[*value] == '{' &&
+                         str_eq(reader_peek(reader, value, S("resourceType")), S("Bundle"));
+        Pos next = is_bundle ? read_inner_bundle(reader, (Pos){.at = value, .out = pos.out})
+                             : read_one(reader, (Pos){.at = value, .out = pos.out});
+        reader->frame->element = 0;
+        return next;
+    }
+    if (number == FHIR_ELEM_Bundle_entry_fullUrl && reader->text[*value] == '"')
+        (void)reader_string(reader, value, &entry->full_url);
+    if (number == FHIR_ELEM_Bundle_entry_request && reader->text[*value] == '{')
+        entry->is_deleted = str_eq(reader_peek(reader, value, S("method")), S("DELETE"));
     return (Pos){.at = reader_skip(reader, value), .out = pos.out};
 }
 
+/* What is to be said when all members of an entry are known; its resources are from `first` on. */
+static void end_entry(FhirReader *reader, const Entry *entry, size_t first, uint32_t offset)
+{
+    if (reader->parsed.count == first)
+        reader_report(reader, SEVERITY_WARNING,
+                      entry->is_deleted ? REFUSAL_BUNDLE_DELETE : REFUSAL_NO_RESOURCE, offset);
+    for (size_t i = first; i < reader->parsed.count; i++) {
+        Parsed *parsed = &reader->parsed.items[i];
+        if (entry->envelope.type == FHIR_TYPE_Bundle_entry && parsed->full_url.len == 0)
+            parsed->full_url = entry->full_url;
+        if (!entry->is_deleted || parsed->is_refused)
+            continue;
+        reader_report(reader, SEVERITY_ERROR, REFUSAL_BUNDLE_DELETE, parsed->text_from);
+        parsed->is_refused = true;
+        parsed->finding = reader->finding;
+    }
+}
+
+/* An item of Bundle.entry that is no object or an empty one. */
+static Pos refuse_entry(FhirReader *reader, Pos pos)
+{
+    bool is_object = reader->text[*pos.at] == '{';
+    const uint32_t *behind = behind_refused(reader, pos.at);
+    if (!is_object || !refuse_damage(reader, *pos.at)) {
+        reader_report(reader, SEVERITY_ERROR, is_object ? REFUSAL_EMPTY : REFUSAL_WANTS_OBJECT,
+                      *pos.at);
+        bool is_scalar = behind == pos.at + 1 && behind < reader->end;
+        add_refused(reader, *pos.at, is_scalar ? *behind : text_end(reader, behind));
+    }
+    return (Pos){.at = behind, .out = pos.out};
+}
+
 /* The entry at pos.at: its resource becomes a Parsed. */
-static Pos read_entry(FhirReader *reader, Pos pos, uint32_t entry)
+static Pos read_entry(FhirReader *reader, Pos pos)
 {
     const char *text = reader->text;
-    Str full_url = {0};
+    Entry entry = {.envelope.type = FHIR_TYPE_Bundle_entry};
     size_t first = reader->parsed.count;
-    if (text[*pos.at] != '{')
-        return refuse(reader, REFUSAL_WANTS_OBJECT, pos.at);
+    uint32_t offset = *pos.at;
+    if (text[offset] != '{' || (pos.at + 1 < reader->end && text[pos.at[1]] == '}'))
+        return refuse_entry(reader, pos);
+    if (reader->frame->depth + 2U > LIMIT_JSON_DEPTH)
+        return refuse(reader, REFUSAL_TOO_DEEP, pos.at);
+    uint8_t depth = (uint8_t)(reader->frame->depth + 2U);
+    *++reader->frame = (Frame){.type = FHIR_TYPE_Bundle_entry, .depth = depth};
     pos.at++;
     while (pos.at + 3 < reader->end && text[*pos.at] == '"') {
-        pos = read_entry_member(reader, pos, entry, &full_url);
+        pos = read_entry_member(reader, pos, &entry);
         if (pos.out == NULL)
             return pos;
         if (pos.at >= reader->end || text[*pos.at] != ',')
@@ -243,8 +407,8 @@ static Pos read_entry(FhirReader *reader, Pos pos, uint32_t entry)
     }
     if (pos.at >= reader->end || text[*pos.at] != '}')
         return refuse(reader, REFUSAL_BAD_JSON, pos.at);
-    for (size_t i = first; i < reader->parsed.count; i++)
-        reader->parsed.items[i].full_url = full_url;
+    end_entry(reader, &entry, first, offset);
+    reader->frame--;
     pos.at++;
     return pos;
 }
@@ -258,7 +422,9 @@ static Pos read_entries(FhirReader *reader, Pos pos)
     for (uint32_t entry = 0; pos.at < reader->end && text[*pos.at] != ']'; entry++) {
         reader->frame->in_list = true;
         reader->frame->index = entry;
-        pos = read_entry(reader, pos, entry);
+        if (reader->bundle_depth == 1)
+            reader->entry = entry;
+        pos = read_entry(reader, pos);
         if (pos.out == NULL)
             return pos;
         if (pos.at >= reader->end || (text[*pos.at] != ',' && text[*pos.at] != ']'))
@@ -270,25 +436,50 @@ static Pos read_entries(FhirReader *reader, Pos pos)
     return pos;
 }
 
-/* The Bundle's own members; of them only the entries matter. */
+/* Bundle.type: what an unknown one means for its entries nobody can tell. */
+static void check_bundle_type(FhirReader *reader, const uint32_t *at)
+{
+    static const char *const types[] = {
+        "document",       "message", "transaction", "transaction-response", "batch",
+        "batch-response", "history", "searchset",   "collection",
+    };
+    Str raw = {0};
+    bool is_known = false;
+    if (reader->text[*at] == '"' && reader_raw_string(reader, at, &raw))
+        raw = reader_plain_key(reader, raw);
+    for (size_t i = 0; i < COUNT_OF(types); i++)
+        is_known |= str_eq(raw, str_from_c(types[i]));
+    if (!is_known || str_eq(raw, S("history")))
+        reader_report(reader, SEVERITY_WARNING,
+                      is_known ? REFUSAL_BUNDLE_HISTORY : REFUSAL_BUNDLE_TYPE, *at);
+}
+
+/* The Bundle's own members; of them only the entries are loaded. */
 static Pos read_bundle(FhirReader *reader, Pos pos)
 {
     const char *text = reader->text;
     const uint32_t *start = pos.at;
-    *++reader->frame = (Frame){.type = FHIR_TYPE_Bundle, .depth = 1};
+    size_t first = reader->parsed.count;
+    Envelope envelope = {.type = FHIR_TYPE_Bundle};
+    if (reader->frame->depth + 1U > LIMIT_JSON_DEPTH)
+        return refuse(reader, REFUSAL_TOO_DEEP, pos.at);
+    uint8_t depth = (uint8_t)(reader->frame->depth + 1U);
+    *++reader->frame = (Frame){.type = FHIR_TYPE_Bundle, .depth = depth};
     pos.at++;
     for (;;) {
         Str key;
         if (pos.at + 3 >= reader->end || text[*pos.at] != '"' || text[pos.at[1]] != ':' ||
             !reader_raw_string(reader, pos.at, &key))
             return refuse(reader, REFUSAL_BAD_JSON, pos.at);
+        uint8_t number = see_member(reader, &envelope, pos.at, key);
+        reader->frame->element = number;
         pos.at += 2;
-        if (str_eq(key, S("entry"))) {
-            reader->frame->element = FHIR_ELEM_Bundle_entry;
+        if (number == FHIR_ELEM_Bundle_type)
+            check_bundle_type(reader, pos.at);
+        if (number == FHIR_ELEM_Bundle_entry)
             pos = read_entries(reader, pos);
-        } else {
+        else
             pos.at = reader_skip(reader, pos.at);
-        }
         if (pos.out == NULL)
             return pos;
         if (pos.at >= reader->end || (text[*pos.at] != ',' && text[*pos.at] != '}'))
@@ -296,7 +487,11 @@ static Pos read_bundle(FhirReader *reader, Pos pos)
         if (text[*pos.at++] == '}')
             break;
     }
-    if (reader->parsed.count == 0)
+    reader->frame->element = FHIR_ELEM_Bundle_type;
+    if ((envelope.seen >> FHIR_ELEM_Bundle_type & 1) == 0)
+        reader_report(reader, SEVERITY_WARNING, REFUSAL_MISSING, *start);
+    reader->frame->element = FHIR_ELEM_Bundle_entry;
+    if (reader->parsed.count == first)
         return refuse(reader, REFUSAL_NO_ENTRIES, start);
     return pos;
 }
@@ -403,6 +598,7 @@ static Pos resolve(FhirReader *reader, const uint32_t *start, Pos end)
     reader->patch_count = 0;
     reader->frame = reader->frames;
     /* `urls` numbers the entries of the first pass, which stay in front while reading. */
+    reader->bundle_depth = 1;
     Pos next = read_bundle(reader, (Pos){.at = start, .out = reader->tape});
     reader->is_resolving = false;
     reader->diags = diags;
@@ -420,9 +616,15 @@ static Pos resolve(FhirReader *reader, const uint32_t *start, Pos end)
 static Pos read_split_bundle(FhirReader *reader, Pos pos)
 {
     const uint32_t *start = pos.at;
+    reader->bundle_depth = 1;
     Pos next = read_bundle(reader, pos);
     if (next.out == NULL) {
-        reader_report(reader, SEVERITY_ERROR, reader->refusal, reader->refused_at);
+        size_t count = reader->parsed.count;
+        /* A resource that is cut off has been refused: the Bundle is for the same reason. */
+        bool is_said = count > 0 && reader->parsed.items[count - 1].is_refused &&
+                       reader->parsed.items[count - 1].text_to >= *reader->end;
+        if (!is_said)
+            reader_report(reader, SEVERITY_ERROR, reader->refusal, reader->refused_at);
         uint32_t bad = reader->refused_at;
         next = (Pos){.at = behind_refused(reader, start), .out = reader->tape};
         if (reader->refusal != REFUSAL_NO_ENTRIES) {
@@ -431,9 +633,9 @@ static Pos read_split_bundle(FhirReader *reader, Pos pos)
         }
         if (reader->parsed.count == 0)
             add_refused(reader, *start, text_end(reader, next.at));
-    } else if (reader->options.resolve_urns) {
-        next = resolve(reader, start, next);
     }
+    if (reader->options.resolve_urns)
+        next = (Pos){.at = next.at, .out = resolve(reader, start, next).out};
     reader->frame = reader->frames;
     return next;
 }
@@ -467,7 +669,12 @@ static void read_document(FhirReader *reader)
             return;
         }
     }
-    reader->next = read_one(reader, pos, 0).at;
+    bool is_empty = is_object && at + 1 < reader->end && reader->text[at[1]] == '}';
+    if (is_empty && refuse_damage(reader, *at)) {
+        reader->next = at + 2;
+        return;
+    }
+    reader->next = read_one(reader, pos).at;
     if (reader->parsed.items[0].is_refused)
         refuse_line(reader);
 }
@@ -485,13 +692,10 @@ static bool fill(FhirReader *reader)
             return false;
         size_t from = reader->line_from;
         size_t to = line_end(reader, from);
-        JsonIndexResult result;
         reader->line_from = to + 1;
         begin_document(reader);
-        if (!run_index(reader, from, to, &result)) {
-            reader->next = reader->end = NULL;
-            refuse_piece(reader, from, to, result);
-        }
+        reader->next = reader->end = NULL;
+        index_piece(reader, from, to);
     }
     return true;
 }
@@ -504,8 +708,10 @@ bool fhir_reader_next(FhirReader *reader, FhirParsed *ret_parsed)
     *ret_parsed = (FhirParsed){
         .is_refused = parsed->is_refused,
         .full_url = parsed->full_url,
-        .source_text = {.ptr = reader->text + parsed->text_from,
-                        .len = parsed->text_to - parsed->text_from},
+        .is_first = reader->parsed_next == 1,
+        .finding = parsed->finding,
+        .source_text = str_slice(reader->source, reader->base + parsed->text_from,
+                                 parsed->text_to - parsed->text_from),
         .line = reader_line(reader, parsed->text_from),
         .entry = parsed->entry,
         .facts.type = parsed->type,

@@ -40,13 +40,15 @@ typedef struct {
 
 typedef struct {
     bool is_refused;
+    bool is_first;       /* of its document */
+    const Diag *finding; /* why it is refused; good until the next call */
     FhirFacts facts;     /* views are good until the next call */
     const uint8_t *tape; /* flat; good until the next call */
     size_t tape_size;
     Str full_url;    /* of the Bundle entry, as written */
     Str source_text; /* the resource's own JSON, in the text given to fhir_reader_begin */
     uint32_t line;   /* where it begins, from 1 */
-    uint32_t entry;  /* number of the Bundle entry from 0 */
+    uint32_t entry;  /* number of the (outermost) Bundle's entry from 0 */
 } FhirParsed;
 
 FhirReader *fhir_reader_create(ConceptBuilder *concepts, const FhirReaderOptions *options);

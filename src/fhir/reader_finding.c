@@ -39,10 +39,12 @@ static uint32_t count_newlines(const char *from, const char *to)
 uint32_t reader_line(FhirReader *reader, uint32_t offset)
 {
     size_t at = reader->base + offset;
+    const char *text = reader->source.ptr;
+    if (at > reader->source.len) /* the end of what was mended */
+        at = reader->source.len;
     if (at < reader->line_at)
-        return reader->line -
-               count_newlines(reader->whole.ptr + at, reader->whole.ptr + reader->line_at);
-    reader->line += count_newlines(reader->whole.ptr + reader->line_at, reader->whole.ptr + at);
+        return reader->line - count_newlines(text + at, text + reader->line_at);
+    reader->line += count_newlines(text + reader->line_at, text + at);
     reader->line_at = at;
     return reader->line;
 }
@@ -104,9 +106,11 @@ void reader_report(FhirReader *reader, Severity severity, Refusal refusal, uint3
                  .file = reader->file,
                  .path = strbuf_str(&path)};
     /* Only names of elements are shown: values may tell who the patient is. */
+    diag.text = refusals[refusal].text;
     if (name.len > 0)
-        diag_addf(reader->diags, diag, "%.*s: %.*s", STR_ARG(refusals[refusal].text),
-                  STR_ARG(name));
-    else
-        diag_addf(reader->diags, diag, "%.*s", STR_ARG(refusals[refusal].text));
+        diag.text = str_format(reader->scratch, "%.*s: %.*s", STR_ARG(refusals[refusal].text),
+                               STR_ARG(name));
+    diag_add(reader->diags, &diag);
+    if (severity == SEVERITY_ERROR)
+        reader->finding = arena_copy(reader->scratch, &diag, sizeof diag);
 }

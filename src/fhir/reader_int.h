@@ -52,9 +52,18 @@ typedef struct {
     uint32_t entry;
     uint16_t type;
     bool is_refused;
+    const Diag *finding; /* why it is refused */
     Str full_url;
     Str id; /* as written; only in Bundles whose references are resolved */
 } Parsed;
+
+/* What could not be indexed: in the text that is read, "{}" stands there. Offsets in the whole. */
+typedef struct {
+    size_t from;
+    size_t to;
+    size_t at; /* of the bad byte */
+    Refusal refusal;
+} Damage;
 
 /* An organisation met lately. */
 enum { KNOWN_ORGS = 64 };
@@ -93,8 +102,14 @@ struct FhirReader {
     Map urls;              /* fullUrl -> number of Parsed */
     Vec(Parsed) parsed;    /* of the current document */
     size_t parsed_next;
-    /* the whole text given to fhir_reader_begin */
-    Str whole;
+    unsigned bundle_depth; /* a Bundle in a Bundle is 2 */
+    uint32_t entry;        /* of the outermost Bundle */
+    const Diag *finding;   /* the last error reported */
+    Str source;            /* the text given to fhir_reader_begin */
+    Str whole;             /* the same, or a copy in which damages are blanked */
+    Arena *salvage;        /* of the copy; NULL until one is needed */
+    char *salvage_text;
+    Vec(Damage) damages;
     Str file;
     DiagList *diags;
     const uint32_t *next; /* the next document */
@@ -118,8 +133,8 @@ Pos reader_object(FhirReader *reader, Pos pos, uint16_t type);
 /* The offset behind the value at `at`, whatever it holds; stops at the end and where a line begins
    with '{' (the next document). */
 const uint32_t *reader_skip(const FhirReader *reader, const uint32_t *at);
-/* Value of a string member of the object at `at`, without escapes; empty when it is not there. */
-Str reader_peek(const FhirReader *reader, const uint32_t *at, Str name);
+/* Value of a string member of the object at `at`; empty when it is not there. */
+Str reader_peek(FhirReader *reader, const uint32_t *at, Str name);
 
 /* --- reader_value.c --- */
 /* A primitive of this type; a Reference's `reference` is of REFERENCE_TEXT. */
@@ -131,6 +146,15 @@ bool reader_raw_string(const FhirReader *reader, const uint32_t *at, Str *ret_ra
 /* As reader_raw_string, with escapes undone (into scratch). */
 bool reader_string(FhirReader *reader, const uint32_t *at, Str *ret_text);
 uint8_t *reader_put_text(uint8_t *out, Str text);
+/* A key whose escapes are undone, followed by readable bytes; the same where it has none. */
+Str reader_plain_key(FhirReader *reader, Str raw_key);
+/* A key as it stands (with its escapes, which only make it longer) against a name. */
+static inline bool reader_key_is(FhirReader *reader, Str raw_key, Str name)
+{
+    if (LIKELY(raw_key.len <= name.len || memchr(raw_key.ptr, '\\', raw_key.len) == NULL))
+        return raw_key.len == name.len && memcmp(raw_key.ptr, name.ptr, name.len) == 0;
+    return str_eq(reader_plain_key(reader, raw_key), name);
+}
 
 /* --- reader_facts.c --- */
 void reader_facts(FhirReader *reader, const uint8_t *tape, size_t size, FhirFacts *ret_facts);
@@ -139,3 +163,15 @@ void reader_facts(FhirReader *reader, const uint8_t *tape, size_t size, FhirFact
 /* Adds the finding of the refusal at hand. */
 void reader_report(FhirReader *reader, Severity severity, Refusal refusal, uint32_t offset);
 uint32_t reader_line(FhirReader *reader, uint32_t offset);
+
+/* --- reader.c --- */
+Refusal reader_index_refusal(JsonIndexResult result);
+
+/* --- reader_salvage.c --- */
+/* Makes a copy in which what cannot be indexed between two offsets of the whole is blanked, and
+   reads on from there. False when nothing could be made of it. */
+bool reader_salvage(FhirReader *reader, size_t from, size_t to);
+/* What was blanked at this place of the whole; NULL when nothing. */
+const Damage *reader_damage_at(const FhirReader *reader, size_t from);
+/* The first byte that makes the index fail like this. */
+size_t reader_bad_byte(const char *text, size_t from, size_t to, JsonIndexResult result);

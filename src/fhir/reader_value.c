@@ -178,6 +178,19 @@ bool reader_string(FhirReader *reader, const uint32_t *at, Str *ret_text)
     return unescape(reader->scratch, raw, ret_text);
 }
 
+Str reader_plain_key(FhirReader *reader, Str raw_key)
+{
+    Str plain;
+    char *copy;
+    if (memchr(raw_key.ptr, '\\', raw_key.len) == NULL ||
+        !unescape(reader->scratch, raw_key, &plain))
+        return raw_key;
+    /* Names are looked at eight bytes at a time. */
+    copy = arena_zalloc(reader->scratch, plain.len + 16);
+    memcpy(copy, plain.ptr, plain.len);
+    return (Str){.ptr = copy, .len = plain.len};
+}
+
 /* --- what the types demand of their text --- */
 
 static bool is_id_char(char c)

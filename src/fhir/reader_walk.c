@@ -82,7 +82,7 @@ const uint32_t *reader_skip(const FhirReader *reader, const uint32_t *at)
     return at;
 }
 
-Str reader_peek(const FhirReader *reader, const uint32_t *at, Str name)
+Str reader_peek(FhirReader *reader, const uint32_t *at, Str name)
 {
     const char *text = reader->text;
     Str key;
@@ -91,9 +91,9 @@ Str reader_peek(const FhirReader *reader, const uint32_t *at, Str name)
     while (at + FIELD_OFFSETS_MIN <= reader->end && text[at[0]] == '"' && text[at[1]] == ':' &&
            reader_raw_string(reader, at, &key)) {
         at += 2;
-        if (str_eq(key, name)) {
+        if (reader_key_is(reader, key, name)) {
             bool is_string = text[*at] == '"' && reader_raw_string(reader, at, &value);
-            return is_string ? value : (Str){0};
+            return is_string ? reader_plain_key(reader, value) : (Str){0};
         }
         at = reader_skip(reader, at);
         if (at >= reader->end || text[*at] != ',')
@@ -170,7 +170,9 @@ static void find_concept(FhirReader *reader, const uint32_t *at, ConceptId *ret_
     const uint32_t *member = at + 1;
     while (member + FIELD_OFFSETS_MIN <= reader->end && text[member[0]] == '"' &&
            reader_raw_string(reader, member, &key)) {
-        Str *target = str_eq(key, S("system")) ? &system : str_eq(key, S("code")) ? &code : NULL;
+        Str *target = reader_key_is(reader, key, S("system")) ? &system
+                      : reader_key_is(reader, key, S("code")) ? &code
+                                                              : NULL;
         if (target != NULL && !reader_string(reader, member + 2, target))
             return; /* the walk will say what is wrong */
         member = reader_skip(reader, member + 2);
@@ -578,6 +580,12 @@ static inline Pos read_member(FhirReader *reader, Pos pos, Object *object)
         return refuse(reader, REFUSAL_UNKNOWN_ELEMENT, at);
     uint8_t number = find_element(reader, object, key.ptr, key.len);
     if (UNLIKELY(number == 0)) {
+        key = reader_plain_key(reader, key);
+        number = key.len == 0 ? 0 : find_element(reader, object, key.ptr, key.len);
+    }
+    if (UNLIKELY(number == 0)) {
+        if (key.len == 0)
+            return refuse(reader, REFUSAL_UNKNOWN_ELEMENT, at);
         if (key.ptr[0] == '_' && key.len > 1)
             return read_extra(reader, pos, object, str_slice(key, 1, SIZE_MAX));
         return refuse(reader, REFUSAL_UNKNOWN_ELEMENT, at);
@@ -719,6 +727,15 @@ static bool is_narrative(const FhirReader *reader, const Object *object, const u
            reader->text[at[1]] == ':';
 }
 
+/* "resourceType" with escapes in its name: an element that no type knows. */
+static bool is_escaped_type(FhirReader *reader, const uint32_t *at)
+{
+    Str key;
+    return reader->refusal == REFUSAL_UNKNOWN_ELEMENT && reader->refused_at == *at &&
+           reader->text[at[1]] == ':' && reader_raw_string(reader, at, &key) &&
+           reader_key_is(reader, key, S("resourceType"));
+}
+
 static Pos read_resource_members(FhirReader *reader, Pos pos, Object *object)
 {
     const char *text = reader->text;
@@ -740,9 +757,14 @@ static Pos read_resource_members(FhirReader *reader, Pos pos, Object *object)
             pos.out = keep;
             reader->patch_count = patches;
         } else {
-            pos = read_member(reader, pos, object);
-            if (UNLIKELY(pos.out == NULL))
-                return pos;
+            Pos next = read_member(reader, pos, object);
+            if (UNLIKELY(next.out == NULL)) {
+                if (has_type || !is_escaped_type(reader, pos.at))
+                    return next;
+                has_type = true;
+                next = (Pos){.at = pos.at + 3, .out = pos.out};
+            }
+            pos = next;
         }
         if (UNLIKELY(pos.at >= reader->end))
             return refuse(reader, REFUSAL_BAD_JSON, pos.at);

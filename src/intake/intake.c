@@ -94,20 +94,10 @@ static void refuse(Worker *worker, const FhirParsed *parsed, Str rule, Str path,
                        sink_keeps_texts(worker->load->sink));
 }
 
-/* Refuses for what the reader has found: the first finding counts. */
+/* Refuses for what the reader has found. */
 static void refuse_found(Worker *worker, const FhirParsed *parsed)
 {
-    Diag diag = {.severity = SEVERITY_ERROR,
-                 .line = parsed->line,
-                 .rule = S("fhir-refused"),
-                 .file = worker->chunk.file};
-    VEC_FOREACH (Diag, found, &worker->found.kept) {
-        if (found->severity == SEVERITY_ERROR) {
-            diag = *found;
-            break;
-        }
-    }
-    output_refuse(output_of(worker), &diag, parsed->source_text,
+    output_refuse(output_of(worker), parsed->finding, parsed->source_text,
                   sink_keeps_texts(worker->load->sink));
 }
 
@@ -206,7 +196,7 @@ static ErrorCode parse_chunk(Worker *worker, Error *err)
     FhirParsed parsed;
     uint32_t index = 0;
     while (fhir_reader_next(worker->reader, &parsed)) {
-        worker->documents += parsed.entry == 0;
+        worker->documents += parsed.is_first;
         ErrorCode code = take_resource(worker, &parsed, index++, err);
         if (code != ERR_OK)
             return code;

@@ -91,7 +91,7 @@ TEST(refusals_name_the_rule_and_the_place)
         {PATIENT("\"photo\":[{\"data\":\"a*b\"}]"), "fhir-base64", "Patient.photo[0].data"},
         {"{\"resourceType\":\"Bundle\",\"type\":\"searchset\",\"entry\":[{\"response\":{\"status\":\"200\"}}]}", "fhir-bundle-kind", "Bundle.entry"},
         {"{\"resourceType\":\"Bundle\",\"type\":\"searchset\",\"entry\":[{\"resource\":{\"resourceType\":\"Patient\",\"active\":1}}]}",
-         "fhir-wants-boolean", "Bundle.entry[0].active"},
+         "fhir-wants-boolean", "Bundle.entry[0].resource.active"},
         /* clang-format on */
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
@@ -241,6 +241,147 @@ TEST(facts_come_from_the_directory_table)
     CHECK_INT(facts.day, day_from_date(1950, 1, 1));
     CHECK_INT(facts.concept, CONCEPT_NONE);
     concept_builder_destroy(concepts);
+}
+
+/* All that a reader gives and finds: "line:id" or "line:!" for each resource, "line rule path" for
+   each finding. */
+static Str read_bundle(Arena *arena, Str json)
+{
+    StrBuf out;
+    strbuf_init(&out, arena, 0);
+    Str text = padded(arena, json);
+    Reading reading =
+        begin(arena, (FhirReaderOptions){.split_bundles = true, .resolve_urns = true});
+    FhirParsed parsed;
+    fhir_reader_begin(reading.reader, text, S("f"), 1, &reading.diags);
+    while (fhir_reader_next(reading.reader, &parsed)) {
+        CHECK(parsed.is_refused == (parsed.finding != NULL));
+        CHECK(parsed.source_text.ptr >= text.ptr &&
+              parsed.source_text.ptr + parsed.source_text.len <= text.ptr + text.len);
+        strbuf_printf(&out, "%u:%.*s", parsed.line,
+                      parsed.is_refused ? 1 : (int)parsed.facts.id.len,
+                      parsed.is_refused ? "!" : parsed.facts.id.ptr);
+        if (parsed.facts.patient_id.len > 0 && parsed.facts.type != FHIR_TYPE_Patient)
+            strbuf_printf(&out, "(%.*s)", STR_ARG(parsed.facts.patient_id));
+        strbuf_add_char(&out, ' ');
+    }
+    VEC_FOREACH (Diag, diag, &reading.diags.kept)
+        strbuf_printf(&out, "| %u %.*s %.*s ", diag->line, STR_ARG(diag->rule),
+                      STR_ARG(diag->path));
+    end(&reading);
+    return strbuf_str(&out);
+}
+
+#define BUNDLE(type, entries)                                                                      \
+    "{\"resourceType\":\"Bundle\",\"type\":\"" type "\",\"entry\":[" entries "]}"
+#define PAT(id) "{\"resource\":{\"resourceType\":\"Patient\",\"id\":\"" id "\"}}"
+
+/* What is wrong with a Bundle's envelope is said, and costs no resource. */
+TEST(envelopes_of_bundles_are_checked)
+{
+    static const struct {
+        const char *json;
+        const char *want;
+    } rows[] = {
+        /* clang-format off */
+        {BUNDLE("collection", PAT("a") "," PAT("b")), "1:a 1:b "},
+        {BUNDLE("message", PAT("a")), "1:a "},
+        {BUNDLE("document", PAT("a")), "1:a "},
+        {BUNDLE("nonsense", PAT("a")), "1:a | 1 fhir-bundle-type Bundle.type "},
+        {BUNDLE("history", PAT("a")), "1:a | 1 fhir-bundle-history Bundle.type "},
+        {"{\"resourceType\":\"Bundle\",\"type\":5,\"entry\":[" PAT("a") "]}", "1:a | 1 fhir-bundle-type Bundle.type "},
+        {"{\"resourceType\":\"Bundle\",\"entry\":[" PAT("a") "]}", "1:a | 1 fhir-missing-element Bundle.type "},
+        {"{\"resourceType\":\"Bundle\",\"type\":\"batch\",\"foo\":1,\"entry\":[" PAT("a") "]}", "1:a | 1 fhir-unknown-element Bundle.foo "},
+        {"{\"resourceType\":\"Bundle\",\"type\":\"batch\",\"_type\":{\"id\":\"x\"},\"entry\":[" PAT("a") "]}", "1:a "},
+        {"{\"resourceType\":\"Bundle\",\"type\":\"batch\",\"type\":\"batch\",\"entry\":[" PAT("a") "]}", "1:a | 1 fhir-duplicate-element Bundle.type "},
+        {BUNDLE("batch", "{\"bar\":1,\"resource\":{\"resourceType\":\"Patient\",\"id\":\"a\"}}"), "1:a | 1 fhir-unknown-element Bundle.entry[0].bar "},
+        {BUNDLE("batch", "null," PAT("a") ",{},5"),
+         "1:! 1:a 1:! 1:! | 1 fhir-wants-object Bundle.entry[0] | 1 fhir-empty Bundle.entry[2] | 1 fhir-wants-object Bundle.entry[3] "},
+        {BUNDLE("transaction-response", PAT("a") ",{\"response\":{\"status\":\"201\"}}"), "1:a | 1 fhir-no-resource Bundle.entry[1] "},
+        {BUNDLE("history", "{\"request\":{\"method\":\"DELETE\",\"url\":\"Patient/x\"}}," PAT("a")),
+         "1:a | 1 fhir-bundle-history Bundle.type | 1 fhir-bundle-delete Bundle.entry[0] "},
+        {BUNDLE("batch", "{\"resource\":{\"resourceType\":\"Patient\",\"id\":\"x\"},\"request\":{\"method\":\"DELETE\"}}"),
+         "1:! | 1 fhir-bundle-delete Bundle.entry[0] "},
+        {BUNDLE("batch", "{\"resource\":" BUNDLE("batch", PAT("a") "," PAT("b")) "}," PAT("c")), "1:a 1:b 1:c "},
+        {BUNDLE("batch", "{\"resource\":{\"resourceType\":\"Bundle\",\"type\":\"batch\"}}," PAT("c")),
+         "1:! 1:c | 1 fhir-bundle-kind Bundle.entry[0].resource.entry "},
+        {BUNDLE("batch", "{\"resource\":" BUNDLE("batch", "{\"resource\":" BUNDLE("batch", PAT("a")) "}") "}," PAT("c")),
+         "1:! 1:c | 1 fhir-bundle-nested Bundle.entry[0].resource.entry[0].resource "},
+        {"{\"resourceType\":\"Bundle\",\"type\":\"batch\",\"entry\":[" PAT("a") ",{\"resource\":{\"resourceType\":\"Patient\",\"active\":true,", "1:a 1:! | 1 json-syntax Bundle.entry[1].resource.active "},
+        {"{\"resourceTyp\\u0065\":\"Bund\\u006ce\",\"type\":\"batch\",\"\\u0065ntry\":[" PAT("a") "]}", "1:a "},
+        {"{\"r\\u0065sourceType\":\"Pat\\u0069ent\",\"\\u0069d\":\"x\",\"_\\u0061ctive\":{\"id\":\"y\"}}", "1:x "},
+        {"{\"resourceType\":\"Patient\",\"id\":\"x\",\"\\u0069d\":\"x\"}", "1:! | 1 fhir-duplicate-element Patient.\\u0069d "},
+        /* clang-format on */
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++)
+        CHECK_ROW_STR(rows[i].json, read_bundle(arena, str_from_c(rows[i].json)),
+                      str_from_c(rows[i].want));
+}
+
+#define LINE_PAT(id)                                                                               \
+    "  {\n   \"fullUrl\": \"urn:uuid:" id "\",\n   \"resource\": {\"resourceType\": \"Patient\", " \
+    "\"id\": \"" id "\"}\n  }"
+#define U3 "d442b673-1185-42f5-bf7c-32eb47bb6b3d"
+#define LINE_OBS(id, text)                                                                         \
+    "  {\n   \"resource\": {\"resourceType\": \"Observation\", \"id\": \"" id                      \
+    "\",\n    \"code\": {\"text\": \"" text "\"}, \"status\": \"final\",\n    \"subject\": "       \
+    "{\"reference\": \"urn:uuid:" U3 "\"}}\n  }"
+#define HEAD "{\n \"resourceType\": \"Bundle\",\n \"type\": \"batch\",\n \"entry\": [\n"
+
+/* One bad byte, or a cut within a string, costs the entry that it stands in. */
+TEST(a_bad_byte_costs_its_entry_only)
+{
+    static const struct {
+        const char *json;
+        const char *want;
+    } rows[] = {
+        /* clang-format off */
+        {HEAD LINE_PAT(U3) ",\n" LINE_OBS("a", "x\xff") ",\n" LINE_OBS("b", "x") "]}",
+         "7:" U3 " 9:! 15:b(" U3 ") | 11 json-utf8 Bundle.entry[1] "},
+        {HEAD LINE_OBS("b", "x") ",\n" LINE_OBS("a", "x\001") ",\n" LINE_PAT(U3) "]}",
+         "6:b(" U3 ") 10:! 17:" U3 " | 12 json-string Bundle.entry[1] "},
+        {HEAD LINE_OBS("a", "x\ny") ",\n" LINE_OBS("b", "x") ",\n" LINE_PAT(U3) "]}",
+         "5:! 12:b(" U3 ") 18:" U3 " | 7 json-string Bundle.entry[0] "},
+        {HEAD LINE_PAT(U3) ",\n" LINE_OBS("a", "x\" , \"b") ",\n" LINE_OBS("b", "x") "]}",
+         "7:" U3 " 10:! 15:b(" U3 ") | 11 json-syntax Bundle.entry[1].resource.code.text "},
+        {HEAD LINE_PAT(U3) ",\n" LINE_OBS("b", "x") ",\n {\"resource\": {\"resourceType\": \"Patient\",\n \"id\": \"c",
+         "7:" U3 " 10:b(" U3 ") 14:! | 15 json-string Bundle.entry[2] "},
+        {HEAD LINE_PAT(U3) ",\n" LINE_OBS("b", "x") ",\n {\"",
+         "7:" U3 " 10:b(" U3 ") 14:! | 14 json-string Bundle.entry[2] "},
+        {HEAD LINE_PAT(U3) ",\n" LINE_OBS("b", "x") "],\"id\":\"x",
+         "7:" U3 " 10:b(" U3 ") | 13 json-string Bundle "},
+        {"{\n \"id\": \"\xfe\",\"resourceType\":\"Bundle\",\"type\":\"batch\",\"entry\":[\n" LINE_PAT(U3) "]}",
+         "5:" U3 " | 2 json-utf8 Bundle "},
+        /* In one line a lost quote turns the strings of all that follows inside out. */
+        {BUNDLE("batch", PAT("a") ",{\"resource\":{\"resourceType\":\"Patient\",\"id\":\"b}}," PAT("c") "," PAT("d")),
+         "1:a 1:! 1:c 1:d | 1 json-string Bundle.entry[1] "},
+        {PATIENT("\"id\":\"a\"") "\n" BUNDLE("batch", PAT("b") "," PAT("\xff") "," PAT("c")) "\n" PATIENT("\"id\":\"d\"") "\n",
+         "1:a 2:b 2:! 2:c 3:d | 2 json-utf8 Bundle.entry[1] "},
+        {"{\n\"resourceType\":\"Patient\",\n\"id\":\"a\xff\"\n}\n{\n\"resourceType\":\"Patient\",\n\"id\":\"b\"\n}\n",
+         "1:! 5:b | 3 json-utf8  "},
+        {"{\n \"resourceType\": \"Bundle\",\n \"type\": \"bat", "1:! | 3 json-string  "},
+        /* clang-format on */
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++)
+        CHECK_ROW_STR(rows[i].json, read_bundle(arena, str_from_c(rows[i].json)),
+                      str_from_c(rows[i].want));
+}
+
+/* Whatever is cut off or changed, the reader comes to an end within its bounds. */
+TEST(every_cut_and_every_changed_byte_is_survived)
+{
+    static const char whole[] = HEAD LINE_PAT(U3) ",\n" LINE_OBS("a", "x") ",\n" LINE_OBS(
+        "b", "y") "\n ],\n \"id\": \"z\"\n}\n";
+    static const char bytes[] = {'"', '\xff', '\n', '\\', '{', '}', '[', ']', ',', '\0', '\001'};
+    for (size_t i = 1; i < sizeof whole - 1; i++) {
+        (void)read_bundle(arena, (Str){.ptr = whole, .len = i});
+        for (size_t k = 0; k < sizeof bytes; k++) {
+            Str copy = str_copy(arena, (Str){.ptr = whole, .len = sizeof whole - 1});
+            char *changed = arena_copy(arena, copy.ptr, copy.len);
+            changed[i] = bytes[k];
+            (void)read_bundle(arena, (Str){.ptr = changed, .len = copy.len});
+        }
+    }
 }
 
 /* Only a reference to a Patient names a person. */
