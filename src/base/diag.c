@@ -30,6 +30,7 @@ void diag_addf(DiagList *list, Diag diag, const char *format, ...)
     va_start(args, format);
     vsnprintf(text, sizeof(text), format, args);
     va_end(args);
+    str_mend_cut(text);
     diag.text = str_from_c(text);
     diag_add(list, &diag);
 }

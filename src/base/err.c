@@ -34,6 +34,7 @@ static __attribute__((format(printf, 3, 0))) void error_fill(Error *err, ErrorCo
     ASSERT(code != ERR_OK);
     err->code = code;
     vsnprintf(err->message, sizeof(err->message), format, args);
+    str_mend_cut(err->message);
 }
 
 ErrorCode error_set(Error *err, ErrorCode code, const char *format, ...)
@@ -52,6 +53,7 @@ static void message_append(Error *err, const char *text)
 {
     size_t used = strlen(err->message);
     snprintf(err->message + used, sizeof(err->message) - used, "%s", text);
+    str_mend_cut(err->message);
 }
 
 ErrorCode error_set_errno(Error *err, int errno_value, const char *format, ...)

@@ -318,30 +318,6 @@ static int read_unit(Str text, size_t at)
     return unit;
 }
 
-static size_t put_utf8(char *to, uint32_t point)
-{
-    if (point < 0x80) {
-        to[0] = (char)point;
-        return 1;
-    }
-    if (point < 0x800) {
-        to[0] = (char)(0xC0 | point >> 6);
-        to[1] = (char)(0x80 | (point & 0x3F));
-        return 2;
-    }
-    if (point < 0x10000) {
-        to[0] = (char)(0xE0 | point >> 12);
-        to[1] = (char)(0x80 | (point >> 6 & 0x3F));
-        to[2] = (char)(0x80 | (point & 0x3F));
-        return 3;
-    }
-    to[0] = (char)(0xF0 | point >> 18);
-    to[1] = (char)(0x80 | (point >> 12 & 0x3F));
-    to[2] = (char)(0x80 | (point >> 6 & 0x3F));
-    to[3] = (char)(0x80 | (point & 0x3F));
-    return 4;
-}
-
 /* \uXXXX at *at, or a pair of them: what it stands for goes to `to`, never more bytes than it
    took. */
 static const char *unescape_unit(Str text, size_t *at, char *to, size_t *len)
@@ -360,7 +336,7 @@ static const char *unescape_unit(Str text, size_t *at, char *to, size_t *len)
         *at += 6;
         point = 0x10000 + ((uint32_t)(unit - 0xD800) << 10) + (uint32_t)(low - 0xDC00);
     }
-    *len += put_utf8(to + *len, point);
+    *len += str_put_utf8(to + *len, point);
     return NULL;
 }
 

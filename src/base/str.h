@@ -90,3 +90,8 @@ void strbuf_printf(StrBuf *buf, const char *format, ...) PRINTF_LIKE(2, 3);
 char *strbuf_reserve(StrBuf *buf, size_t size);
 /* A view of what is in it, good until the next addition. */
 Str strbuf_str(const StrBuf *buf);
+
+/* The code point as UTF-8: up to 4 bytes go to `to`, how many is given back. */
+size_t str_put_utf8(char *to, uint32_t point);
+/* Drops the character that a cut at the end of a buffer left incomplete. */
+void str_mend_cut(char *text);

@@ -85,30 +85,6 @@ static int32_t hex_four(Str text, size_t at)
     return value;
 }
 
-static size_t put_utf8(char *out, uint32_t point)
-{
-    if (point < 0x80) {
-        out[0] = (char)point;
-        return 1;
-    }
-    if (point < 0x800) {
-        out[0] = (char)(0xC0 | (point >> 6));
-        out[1] = (char)(0x80 | (point & 0x3F));
-        return 2;
-    }
-    if (point < 0x10000) {
-        out[0] = (char)(0xE0 | (point >> 12));
-        out[1] = (char)(0x80 | ((point >> 6) & 0x3F));
-        out[2] = (char)(0x80 | (point & 0x3F));
-        return 3;
-    }
-    out[0] = (char)(0xF0 | (point >> 18));
-    out[1] = (char)(0x80 | ((point >> 12) & 0x3F));
-    out[2] = (char)(0x80 | ((point >> 6) & 0x3F));
-    out[3] = (char)(0x80 | (point & 0x3F));
-    return 4;
-}
-
 /* \uXXXX, perhaps a surrogate pair of them: what was written and how much was read. */
 static size_t unescape_unicode(Str body, size_t at, char *out, size_t *ret_read)
 {
@@ -130,7 +106,7 @@ static size_t unescape_unicode(Str body, size_t at, char *out, size_t *ret_read)
     }
     if (point >= 0xD800 && point < 0xE000)
         point = 0xFFFD;
-    return put_utf8(out, point);
+    return str_put_utf8(out, point);
 }
 
 Str cql_unescape(Arena *arena, Str body)
