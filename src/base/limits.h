@@ -10,7 +10,7 @@
 
 #define LIMIT_STRBUF_BYTES         ((size_t)1 << 32)
 #define LIMIT_RESOURCE_BYTES       ((size_t)64 << 20) /* one resource; option --max-resource */
-#define LIMIT_LINE_BYTES           ((size_t)256 << 20)
+#define LIMIT_LINE_BYTES           ((size_t)1 << 30)
 #define LIMIT_DOCUMENT_BYTES       ((size_t)64 << 20) /* one YAML, CQL or value-set document */
 #define LIMIT_JSON_DEPTH           64
 #define LIMIT_YAML_DEPTH           64

@@ -9,8 +9,10 @@ enum {
     CHUNK_BYTES_MIN = 256 << 10,
     CHUNK_BYTES_MAX = 4 << 20,
     CHUNKS_OF_MEMORY = 256, /* a chunk is at most this part of the memory */
-    DOCUMENT_OF_MEMORY = 8, /* and a document this */
+    DOCUMENT_OF_MEMORY = 5, /* and a document this */
+    RESOURCE_OF_MEMORY = 8, /* a resource this, where no limit is given */
     LARGE_BYTES_MIN = 8 << 20,
+    MEMORY_BYTES_MIN = 1 << 20,
     SEEN_SLOTS = 1024,
     SEEN_BYTES = 1000,
     /* What a worker holds beside its chunk: offsets of the structure, a tape. */
@@ -57,7 +59,6 @@ struct Load {
     StoreWriter *writer;
     Worker *workers;
     pthread_mutex_t cutting;
-    pthread_mutex_t large;
     pthread_mutex_t failing;
     atomic_bool is_failed;
     Error failure;
@@ -210,11 +211,10 @@ static ErrorCode parse_chunk(Worker *worker, Error *err)
     return ERR_OK;
 }
 
-/* A long text takes much memory on the way: one at a time, and given back at once. */
+/* A long text takes much memory on the way: it is given back at once. */
 static ErrorCode parse_large(Worker *worker, Error *err)
 {
     Load *load = worker->load;
-    pthread_mutex_lock(&load->large);
     ErrorCode code = parse_chunk(worker, err);
     fhir_reader_destroy(worker->reader);
     worker->reader = fhir_reader_create(load->concepts, &load->reader_options);
@@ -225,7 +225,6 @@ static ErrorCode parse_large(Worker *worker, Error *err)
     chunk_free(&worker->opened);
     worker->chunk.output = output;
     worker->chunk.number = number;
-    pthread_mutex_unlock(&load->large);
     return code;
 }
 
@@ -235,10 +234,13 @@ static ErrorCode work_once(Worker *worker, bool *ret_more, Error *err)
     Load *load = worker->load;
     pthread_mutex_lock(&load->cutting);
     ErrorCode code = source_next(load->source, &worker->chunk, ret_more, err);
+    bool is_large = code == ERR_OK && *ret_more && worker->chunk.len > load->large_bytes;
+    /* Nobody cuts on meanwhile: so there is one long text at a time. */
+    if (is_large)
+        code = parse_large(worker, err);
     pthread_mutex_unlock(&load->cutting);
-    if (code == ERR_OK && *ret_more)
-        code = worker->chunk.len > load->large_bytes ? parse_large(worker, err)
-                                                     : parse_chunk(worker, err);
+    if (code == ERR_OK && *ret_more && !is_large)
+        code = parse_chunk(worker, err);
     bool has_number = *ret_more || worker->chunk.output != NULL;
     if (code == ERR_OK && has_number) {
         Output *output = worker->chunk.output;
@@ -416,6 +418,11 @@ static ErrorCode run(Load *load, Error *err)
         code = read_all(load, err);
     if (code == ERR_OK)
         code = merge_all(load, err);
+    /* A folder that is empty, perhaps by mistake, must not take the place of a store. */
+    const IntakeReport *report = load->report;
+    if (code == ERR_OK && report->accepted + report->refused + report->repeated == 0)
+        code = error_set(err, ERR_INPUT, "%.*s: nothing to load",
+                         STR_ARG(name_sources(load->arena, load->options)));
     ErrorCode sink_code = sink_finish(load->sink, code != ERR_OK, err);
     if (code == ERR_OK)
         code = sink_code;
@@ -448,12 +455,18 @@ ErrorCode intake_load(Arena *arena, const IntakeOptions *options, DiagList *diag
     };
     load.threads = clamp(load.threads, 1, LIMIT_THREADS_MAX);
     load.large_bytes = clamp(load.memory_max / (8 * load.threads), LARGE_BYTES_MIN, SIZE_MAX);
+    if (load.memory_max < MEMORY_BYTES_MIN)
+        return error_set(err, ERR_USAGE,
+                         "%zu bytes of memory are too few for a load: at least %d MiB",
+                         load.memory_max, MEMORY_BYTES_MIN >> 20);
+    size_t resource_max =
+        clamp(load.memory_max / RESOURCE_OF_MEMORY, CHUNK_BYTES_MIN, LIMIT_RESOURCE_BYTES);
     load.reader_options = (FhirReaderOptions){
         .keep_narrative = !options->omit_narrative,
         .split_bundles = true,
         .resolve_urns = true,
         .resource_bytes_max =
-            options->resource_bytes_max == 0 ? LIMIT_RESOURCE_BYTES : options->resource_bytes_max,
+            options->resource_bytes_max == 0 ? resource_max : options->resource_bytes_max,
     };
     load.sink = sink_create(arena, options->refused_path, diags, &report);
     for (size_t i = 0; i < options->source_count; i++) {
@@ -461,7 +474,6 @@ ErrorCode intake_load(Arena *arena, const IntakeOptions *options, DiagList *diag
             sink_keep_earlier(load.sink);
     }
     pthread_mutex_init(&load.cutting, NULL);
-    pthread_mutex_init(&load.large, NULL);
     pthread_mutex_init(&load.failing, NULL);
     ErrorCode code = run(&load, err);
     close_workers(&load);
@@ -471,7 +483,6 @@ ErrorCode intake_load(Arena *arena, const IntakeOptions *options, DiagList *diag
     source_destroy(load.source);
     store_writer_end(load.writer);
     pthread_mutex_destroy(&load.cutting);
-    pthread_mutex_destroy(&load.large);
     pthread_mutex_destroy(&load.failing);
     if (code == ERR_OK)
         *ret_report = report;

@@ -4,6 +4,7 @@
 #include <archive_entry.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 
@@ -14,7 +15,8 @@
  * stand next to one another within a document, as a comma would be needed.
  */
 enum {
-    HEAD_BYTES = 4096, /* what a file is told from */
+    HEAD_BYTES = 4096,          /* what an archive is told from */
+    TEXT_HEAD_BYTES = 64 << 10, /* and a text */
     FOLDER_DEPTH_MAX = 32,
     TAR_MAGIC_AT = 257,
     ARCHIVE_READ_BYTES = 256 << 10,
@@ -27,10 +29,27 @@ typedef struct {
     Str file;
 } ChunkPlace;
 
+/* A file to be read, or what is to be said in its place. */
+typedef struct {
+    Str path;
+    Str problem; /* empty: none so far */
+    Severity severity;
+    bool is_named; /* by the caller, so that failing to open it is an error */
+} SourceFile;
+
+/* The folders that the one being listed lies in, itself the last. */
+typedef struct {
+    struct {
+        dev_t device;
+        ino_t number;
+    } folders[FOLDER_DEPTH_MAX];
+    int depth;
+} FolderPath;
+
 struct Source {
     Arena *arena; /* of its own */
     SourceOptions options;
-    Vec(Str) files;
+    Vec(SourceFile) files;
     uint64_t total_bytes;
     bool is_total_known;
     size_t next_file;
@@ -47,6 +66,10 @@ struct Source {
     size_t head_used;
     struct archive *archive; /* NULL for plain text */
     char *archive_buffer;
+    size_t fed_len; /* of what was last put into the buffer */
+    uint64_t fed_bytes;
+    bool is_fed_all;
+    bool is_damaged; /* and a finding says so */
 
     /* the text within it: the file itself, or a member of an archive */
     bool has_text;
@@ -57,36 +80,85 @@ struct Source {
     char *carry; /* read, but behind the cut of the last chunk */
     size_t carry_len;
     size_t carry_capacity;
+    char text_head[TEXT_HEAD_BYTES];
 };
 
 /* ---- the list of files ---- */
 
-static ErrorCode list_path(Source *source, Str path, int depth, Error *err)
+static void list_file(Source *source, Str path, Severity severity, Str problem)
 {
-    if (str_eq(path, S("-"))) {
-        VEC_PUSH(source->arena, &source->files, path);
-        source->is_total_known = false;
-        return ERR_OK;
-    }
+    const SourceFile file = {
+        .path = str_copy(source->arena, path), .severity = severity, .problem = problem};
+    VEC_PUSH(source->arena, &source->files, file);
+}
+
+static ErrorCode list_folder(Source *source, Str path, const FolderPath *within, Error *err);
+
+/* Something in a folder: what cannot be read is a finding in its place. */
+static void list_entry(Source *source, Str path, FolderPath *folders)
+{
     struct stat status;
-    if (stat(str_to_c(source->arena, path), &status) != 0 && errno == ENOENT)
-        return error_set(err, ERR_NOT_FOUND, "%.*s: no such file or folder", STR_ARG(path));
+    Error err = {0};
+    if (stat(str_to_c(source->arena, path), &status) != 0) {
+        (void)error_set_errno(&err, errno, "cannot be opened");
+        list_file(source, path, SEVERITY_ERROR, str_copy(source->arena, str_from_c(err.message)));
+    } else if (S_ISREG(status.st_mode)) {
+        list_file(source, path, SEVERITY_ERROR, (Str){0});
+        source->total_bytes += (uint64_t)status.st_size;
+    } else if (!S_ISDIR(status.st_mode)) {
+        list_file(source, path, SEVERITY_WARNING,
+                  S("passed over: no file, but a pipe, a socket or a device"));
+    } else {
+        for (int i = 0; i < folders->depth; i++) {
+            if (folders->folders[i].device == status.st_dev &&
+                folders->folders[i].number == status.st_ino) {
+                list_file(source, path, SEVERITY_ERROR, S("a folder that leads back into itself"));
+                return;
+            }
+        }
+        if (list_folder(source, path, folders, &err) != ERR_OK)
+            list_file(source, path, SEVERITY_ERROR,
+                      str_copy(source->arena, str_from_c(err.message)));
+    }
+}
+
+/* NOLINTNEXTLINE(misc-no-recursion): FOLDER_DEPTH_MAX deep */
+static ErrorCode list_folder(Source *source, Str path, const FolderPath *within, Error *err)
+{
+    struct stat status;
+    FolderPath folders = *within;
+    if (folders.depth == FOLDER_DEPTH_MAX)
+        return error_set(err, ERR_LIMIT, "folders are nested over %d deep", FOLDER_DEPTH_MAX);
     if (stat(str_to_c(source->arena, path), &status) != 0)
         return error_set_errno(err, errno, "%.*s", STR_ARG(path));
-    if (!S_ISDIR(status.st_mode)) {
-        VEC_PUSH(source->arena, &source->files, str_copy(source->arena, path));
-        source->total_bytes += (uint64_t)status.st_size;
-        source->is_total_known &= S_ISREG(status.st_mode);
-        return ERR_OK;
-    }
-    if (depth >= FOLDER_DEPTH_MAX)
-        return error_set(err, ERR_LIMIT, "%.*s: folders are nested over %d deep", STR_ARG(path),
-                         FOLDER_DEPTH_MAX);
+    folders.folders[folders.depth].device = status.st_dev;
+    folders.folders[folders.depth++].number = status.st_ino;
     IoNames names = {0};
     ErrorCode code = io_list_dir(source->arena, path, &names, err);
     for (size_t i = 0; code == ERR_OK && i < names.count; i++)
-        code = list_path(source, io_join(source->arena, path, names.items[i]), depth + 1, err);
+        list_entry(source, io_join(source->arena, path, names.items[i]), &folders);
     return code;
+}
+
+/* A path that the caller names: what is wrong with it is an error. */
+static ErrorCode list_path(Source *source, Str path, Error *err)
+{
+    struct stat status;
+    if (str_eq(path, S("-"))) {
+        source->is_total_known = false;
+    } else if (stat(str_to_c(source->arena, path), &status) != 0) {
+        return errno == ENOENT
+                   ? error_set(err, ERR_NOT_FOUND, "%.*s: no such file or folder", STR_ARG(path))
+                   : error_set_errno(err, errno, "%.*s", STR_ARG(path));
+    } else if (S_ISDIR(status.st_mode)) {
+        return list_folder(source, path, &(FolderPath){0}, err);
+    } else {
+        source->total_bytes += (uint64_t)status.st_size;
+        source->is_total_known &= S_ISREG(status.st_mode);
+    }
+    VEC_PUSH(source->arena, &source->files,
+             (SourceFile){.path = str_copy(source->arena, path), .is_named = true});
+    return ERR_OK;
 }
 
 ErrorCode source_create(Arena *arena, const SourceOptions *options, Source **ret_source, Error *err)
@@ -99,7 +171,7 @@ ErrorCode source_create(Arena *arena, const SourceOptions *options, Source **ret
     *ret_source = source;
     ErrorCode code = ERR_OK;
     for (size_t i = 0; code == ERR_OK && i < options->path_count; i++)
-        code = list_path(source, options->paths[i], 0, err);
+        code = list_path(source, options->paths[i], err);
     return code;
 }
 
@@ -168,12 +240,12 @@ void chunk_free(Chunk *chunk)
 }
 
 /* A finding about a file as a whole, or about a text that is not even cut. */
-static void refuse(Source *source, Chunk *chunk, Diag diag, const char *text)
+static void refuse(Source *source, Chunk *chunk, Diag diag, Str text)
 {
     if (chunk->output == NULL)
         chunk->output = output_create();
     diag.file = diag.file.len > 0 ? diag.file : source->text_name;
-    diag.text = str_from_c(text);
+    diag.text = text;
     if (diag.severity == SEVERITY_ERROR)
         output_refuse_with(chunk->output, &diag, (Str){0}, source->options.keeps_texts);
     else
@@ -240,14 +312,44 @@ static la_ssize_t feed_archive(struct archive *archive, void *context, const voi
         return -1;
     }
     *ret_bytes = source->archive_buffer;
+    source->fed_len = size > 0 ? size : source->fed_len;
+    source->fed_bytes += size;
+    source->is_fed_all = size == 0;
     return (la_ssize_t)size;
 }
 
 static void refuse_archive(Source *source, Chunk *chunk)
 {
+    if (source->is_damaged)
+        return;
+    source->is_damaged = true;
     const char *reason = archive_error_string(source->archive);
+    Str text = str_from_c(reason == NULL ? "cannot be read" : reason);
+    /* Unpackers word it each in its own way when they ask for more and there is none. */
+    if (source->is_fed_all)
+        text = S("the file ends too early; what came before is loaded");
     refuse(source, chunk, (Diag){.severity = SEVERITY_ERROR, .rule = S("intake-damaged-archive")},
-           reason == NULL ? "cannot be read" : reason);
+           text);
+}
+
+/* Whether there is more in the file than the unpackers took, other than the zeros that a tape or a
+   disk fills up with. */
+static bool has_junk_behind(Source *source)
+{
+    uint64_t taken = (uint64_t)archive_filter_bytes(source->archive, -1);
+    size_t left = taken < source->fed_bytes ? (size_t)(source->fed_bytes - taken) : 0;
+    size_t size = source->fed_len;
+    size_t at = left < size ? size - left : 0;
+    Error err = {0};
+    do {
+        for (; at < size; at++) {
+            if (source->archive_buffer[at] != 0)
+                return true;
+        }
+        at = 0;
+    } while (read_file(source, source->archive_buffer, ARCHIVE_READ_BYTES, &size, &err) == ERR_OK &&
+             size > 0);
+    return false;
 }
 
 static ErrorCode open_archive(Source *source, Error *err)
@@ -256,6 +358,10 @@ static ErrorCode open_archive(Source *source, Error *err)
         source->archive_buffer = malloc(ARCHIVE_READ_BYTES);
     source->archive = archive_read_new();
     ASSERT(source->archive_buffer != NULL && source->archive != NULL);
+    source->fed_len = 0;
+    source->fed_bytes = 0;
+    source->is_fed_all = false;
+    source->is_damaged = false;
     (void)archive_read_support_filter_gzip(source->archive);
     (void)archive_read_support_filter_zstd(source->archive);
     (void)archive_read_support_filter_xz(source->archive);
@@ -272,13 +378,20 @@ static ErrorCode open_archive(Source *source, Error *err)
 /* The next regular file of the archive becomes the text; false at its end. */
 static bool next_member(Source *source, Chunk *chunk)
 {
-    Str file = source->files.items[source->next_file - 1];
+    Str file = source->files.items[source->next_file - 1].path;
     for (;;) {
         struct archive_entry *entry;
         source->text_name = file;
         int result = archive_read_next_header(source->archive, &entry);
-        if (result == ARCHIVE_EOF)
+        if (result == ARCHIVE_EOF) {
+            if (!source->is_damaged && archive_format(source->archive) == ARCHIVE_FORMAT_RAW &&
+                has_junk_behind(source))
+                refuse(source, chunk,
+                       (Diag){.severity = SEVERITY_ERROR, .rule = S("intake-damaged-archive")},
+                       S("something else stands behind the end of what is compressed; what came "
+                         "before is loaded"));
             return false;
+        }
         if (result != ARCHIVE_OK && result != ARCHIVE_WARN) {
             refuse_archive(source, chunk);
             return false;
@@ -338,49 +451,91 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
+/* Whether a line of the text begins as a JSON object does. */
+static bool has_object_line(Str text)
+{
+    Str line;
+    while (str_split_next(&text, '\n', &line)) {
+        Str trimmed = str_trim(line);
+        if (trimmed.len < 2 || trimmed.ptr[0] != '{')
+            continue;
+        Str inner = str_trim(str_slice(trimmed, 1, trimmed.len));
+        if (inner.len > 0 && inner.ptr[0] == '"')
+            return true;
+    }
+    return false;
+}
+
+typedef enum { TEXT_EMPTY, TEXT_JSON, TEXT_ARRAY, TEXT_OTHER } TextKind;
+
+/* What a text is, from its beginning: JSON of one document or several when it begins with an
+   object, or when a line does and only those before it are something else. An array over several
+   lines has such lines too, but its first line does not end it. */
+static TextKind tell_text(Str head, bool is_whole)
+{
+    size_t at = 0;
+    while (at < head.len && is_blank(head.ptr[at]))
+        at++;
+    if (at == head.len)
+        return is_whole ? TEXT_EMPTY : TEXT_JSON;
+    if (head.ptr[at] == '{')
+        return TEXT_JSON;
+    Str rest = str_slice(head, at, head.len);
+    Str first;
+    (void)str_split_next(&rest, '\n', &first);
+    first = str_trim(first);
+    bool is_array = first.ptr[0] == '[';
+    if (is_array && first.ptr[first.len - 1] != ']')
+        return TEXT_ARRAY;
+    return has_object_line(rest) ? TEXT_JSON : is_array ? TEXT_ARRAY : TEXT_OTHER;
+}
+
+/* Refuses a text that is not worth cutting. */
+static void refuse_text(Source *source, Chunk *chunk, TextKind kind)
+{
+    if (kind == TEXT_EMPTY)
+        refuse(source, chunk, (Diag){.severity = SEVERITY_WARNING, .rule = S("intake-empty")},
+               S("there is nothing in it"));
+    else
+        refuse(source, chunk,
+               (Diag){.severity = SEVERITY_ERROR, .rule = S("intake-not-fhir"), .line = 1},
+               kind == TEXT_ARRAY
+                   ? S("a JSON array; a Bundle, or resources one a line, can be read")
+                   : S("this is no FHIR JSON, nor an archive of it"));
+}
+
 /* Reads the beginning of a text into the carry and tells whether it can be FHIR JSON. */
 static ErrorCode begin_text(Source *source, Chunk *chunk, bool *ret_is_json, Error *err)
 {
     static const char mark[] = "\xef\xbb\xbf";
-    static const char envelope[] = "{\"file\":";
-    char bytes[HEAD_BYTES];
+    char *bytes = source->text_head;
     size_t len = 0;
     size_t part = 1;
     source->is_text_end = false;
-    while (len < sizeof(bytes) && part > 0) {
-        ErrorCode code = read_text(source, chunk, bytes + len, sizeof(bytes) - len, &part, err);
+    while (len < TEXT_HEAD_BYTES && part > 0) {
+        ErrorCode code = read_text(source, chunk, bytes + len, TEXT_HEAD_BYTES - len, &part, err);
         if (code != ERR_OK)
             return code;
         len += part;
     }
     size_t from = len >= 3 && memcmp(bytes, mark, 3) == 0 ? 3 : 0;
-    size_t at = from;
-    while (at < len && is_blank(bytes[at]))
-        at++;
+    Str head = {.ptr = bytes + from, .len = len - from};
+    TextKind kind = tell_text(head, len < TEXT_HEAD_BYTES);
     source->line = 1;
     source->has_text = true;
-    source->is_envelopes =
-        len - at >= sizeof(envelope) - 1 && memcmp(bytes + at, envelope, sizeof(envelope) - 1) == 0;
-    carry_over(source, bytes + from, len - from);
-    *ret_is_json = at < len ? bytes[at] == '{' : len == sizeof(bytes);
-    if (*ret_is_json) {
-        source->byte_count += len - from;
-        return ERR_OK;
-    }
-    if (at == len)
-        refuse(source, chunk, (Diag){.severity = SEVERITY_WARNING, .rule = S("intake-empty")},
-               "there is nothing in it");
+    source->is_envelopes = str_starts_with(str_trim(head), S("{\"file\":"));
+    carry_over(source, head.ptr, head.len);
+    *ret_is_json = kind == TEXT_JSON;
+    if (*ret_is_json)
+        source->byte_count += head.len;
     else
-        refuse(source, chunk,
-               (Diag){.severity = SEVERITY_ERROR, .rule = S("intake-not-fhir"), .line = 1},
-               bytes[at] == '[' ? "a JSON array; a Bundle, or resources one a line, can be read"
-                                : "this is no FHIR JSON, nor an archive of it");
+        refuse_text(source, chunk, kind);
     return ERR_OK;
 }
 
 static ErrorCode open_file(Source *source, Error *err)
 {
-    Str path = source->files.items[source->next_file++];
+    Str path = source->files.items[source->next_file++].path;
     source->text_name = path;
     source->is_stdin = str_eq(path, S("-"));
     source->is_open = true;
@@ -398,6 +553,31 @@ static ErrorCode open_file(Source *source, Error *err)
     return code;
 }
 
+/* Opens the next file. What cannot be opened in a folder costs itself only. */
+static ErrorCode try_file(Source *source, Chunk *chunk, bool *ret_is_open, Error *err)
+{
+    const SourceFile *file = &source->files.items[source->next_file];
+    Diag diag = {.severity = file->severity, .rule = S("intake-unreadable"), .file = file->path};
+    *ret_is_open = false;
+    if (file->problem.len > 0) {
+        source->next_file++;
+        source->text_name = file->path;
+        refuse(source, chunk, diag, file->problem);
+        return ERR_OK;
+    }
+    Error failure = {0};
+    ErrorCode code = open_file(source, &failure);
+    if (code == ERR_OK) {
+        *ret_is_open = true;
+        return ERR_OK;
+    }
+    if (file->is_named)
+        return error_set(err, code, "%s", failure.message);
+    refuse(source, chunk, diag, str_from_c(failure.message));
+    close_file(source);
+    return ERR_OK;
+}
+
 /* Goes on to the next text with something in it. */
 static ErrorCode open_text(Source *source, Chunk *chunk, bool *ret_more, Error *err)
 {
@@ -409,7 +589,10 @@ static ErrorCode open_text(Source *source, Chunk *chunk, bool *ret_more, Error *
         } else if (source->is_open) {
             has_text = false; /* a plain file is one text, and that was read */
         } else if (source->next_file < source->files.count) {
-            code = open_file(source, err);
+            bool is_open;
+            code = try_file(source, chunk, &is_open, err);
+            if (code == ERR_OK && !is_open)
+                continue;
             has_text = source->archive == NULL || (code == ERR_OK && next_member(source, chunk));
         } else {
             *ret_more = false;
@@ -513,6 +696,24 @@ static ErrorCode skip_document(Source *source, Chunk *chunk, Error *err)
     return ERR_OK;
 }
 
+/* What the chunk holds is the beginning of a document that is too long to be held: it is passed
+   over, and the finding says where it stands, as its text cannot be kept. */
+static ErrorCode refuse_long(Source *source, Chunk *chunk, Error *err)
+{
+    Diag diag = {.severity = SEVERITY_ERROR, .rule = S("intake-too-long"), .line = source->line};
+    uint64_t before = source->byte_count - chunk->len;
+    ErrorCode code = skip_document(source, chunk, err);
+    uint64_t size = source->byte_count - before - source->carry_len;
+    chunk->len = 0;
+    Str text = str_format(source->arena,
+                          "a document of %" PRIu64 " bytes, where the memory given to the load "
+                          "allows %zu: give more (--memory, of which one document may take a "
+                          "fifth) or cut it into several; its text is not kept here",
+                          size, source->options.document_bytes_max);
+    refuse(source, chunk, diag, text);
+    return code;
+}
+
 /* Fills the chunk with whole documents; length 0 when the text has ended or one was skipped. */
 static ErrorCode fill_chunk(Source *source, Chunk *chunk, Error *err)
 {
@@ -543,16 +744,8 @@ static ErrorCode fill_chunk(Source *source, Chunk *chunk, Error *err)
             chunk->len = cut;
             return ERR_OK;
         }
-        if (chunk->len >= limit) {
-            refuse(source, chunk,
-                   (Diag){.severity = SEVERITY_ERROR,
-                          .rule = S("intake-too-long"),
-                          .line = source->line},
-                   "a document that is longer than the memory given to the load allows");
-            ErrorCode code = skip_document(source, chunk, err);
-            chunk->len = 0;
-            return code;
-        }
+        if (chunk->len >= limit)
+            return refuse_long(source, chunk, err);
         searched = chunk->len;
         while (searched > 0 && is_blank(chunk->ptr[searched - 1]))
             searched--;

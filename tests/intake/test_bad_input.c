@@ -1,5 +1,6 @@
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -10,6 +11,7 @@
 
 #define PATIENT_A "{\"resourceType\":\"Patient\",\"id\":\"a\"}"
 #define PATIENT_B "{\"resourceType\":\"Patient\",\"id\":\"b\"}"
+#define Q64       "QUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJD"
 
 typedef struct {
     const char *row;
@@ -72,6 +74,12 @@ TEST(what_is_wrong_is_refused_alone)
          NULL, 0, NULL, 0, 2},
         {"a byte order mark", "\xef\xbb\xbf" PATIENT_A "\n", NULL, 0, NULL, 0, 1},
         {"an array", "[" PATIENT_A "]\n", "intake-not-fhir", 1, "", 1, 0},
+        {"an array over several lines", "[\n" PATIENT_A ",\n" PATIENT_B "\n]\n",
+         "intake-not-fhir", 1, "", 1, 0},
+        {"an empty array first", "[]\n" PATIENT_A "\n" PATIENT_B "\n", NULL, 1, "", 1, 2},
+        {"garbage first", "garbage\n" PATIENT_A "\n" PATIENT_B "\n", NULL, 1, "", 1, 2},
+        {"the end of a line first", "ce\",\"id\":\"x\"}\n" PATIENT_A "\n" PATIENT_B "\n",
+         NULL, 1, "", 1, 2},
         {"nothing of FHIR", "name,born\nx,2000\n", "intake-not-fhir", 1, "", 1, 0},
         {"junk between lines", PATIENT_A "\n\x01\x02\x03junk\n" PATIENT_B "\n",
          NULL, 2, NULL, 1, 2},
@@ -123,7 +131,7 @@ TEST(nul_bytes_and_binary_junk_are_findings)
              &err);
     CHECK_INT(report.persons, 0);
     CHECK(report.refused > 0);
-    CHECK_OK(load_text(arena, folder, S(""), &diags, &report, &err), &err);
+    CHECK_INT(load_text(arena, folder, S(""), &diags, &report, &err), ERR_INPUT);
     CHECK_INT(diags.kept.count, 1);
     CHECK_STR(diags.kept.items[0].rule, S("intake-empty"));
 }
@@ -149,29 +157,108 @@ TEST(deep_nesting_is_refused)
     CHECK_INT(diags.kept.items[0].line, 2);
 }
 
+/* Packs 3,000 persons with the tool; empty when it is not there. */
+static Str packed(Arena *arena, Str folder, const char *tool)
+{
+    Error err = {0};
+    Str plain = io_join(arena, folder, str_format(arena, "%s.ndjson", tool));
+    Str path = io_join(arena, folder, str_format(arena, "%s.packed", tool));
+    CHECK_OK(io_write_file(plain, population_ndjson(arena, 0, 3000), &err), &err);
+    Str command = str_format(arena, "%s -c '%.*s' > '%.*s' 2> /dev/null", tool, STR_ARG(plain),
+                             STR_ARG(path));
+    Str whole = {0};
+    /* NOLINTNEXTLINE(cert-env33-c): tools that the test set installs */
+    if (system(str_to_c(arena, command)) == 0)
+        CHECK_OK(io_read_file(arena, path, 0, &whole, &err), &err);
+    return whole;
+}
+
+static const Diag *find_rule(const DiagList *diags, Str rule)
+{
+    VEC_FOREACH (Diag, diag, &diags->kept) {
+        if (str_eq(diag->rule, rule))
+            return diag;
+    }
+    return NULL;
+}
+
 TEST(a_damaged_archive_gives_what_came_before)
 {
+    static const char *const tools[] = {"gzip", "xz", "zstd", "bzip2"};
     Str folder = test_temp_dir(arena);
-    Error err = {0};
-    Str plain = io_join(arena, folder, S("a.ndjson"));
-    CHECK_OK(io_write_file(plain, population_ndjson(arena, 0, 3000), &err), &err);
-    Str command = str_format(arena, "gzip -k '%.*s'", STR_ARG(plain));
-    /* NOLINTNEXTLINE(cert-env33-c): tools that the test set installs */
-    if (system(str_to_c(arena, command)) != 0) {
-        test_skip("no gzip");
-        return;
+    for (size_t i = 0; i < COUNT_OF(tools); i++) {
+        Str whole = packed(arena, folder, tools[i]);
+        if (whole.len == 0)
+            continue;
+        DiagList diags;
+        IntakeReport report = {0};
+        Error err = {0};
+        Str cut = str_slice(whole, 0, whole.len - 20);
+        CHECK_OK(load_text(arena, folder, cut, &diags, &report, &err), &err);
+        /* bzip2 gives whole blocks, and there is but one. */
+        CHECK_ROW(tools[i], (report.persons > 100 || i == 3) && report.persons < 3000, true);
+        const Diag *found = find_rule(&diags, S("intake-damaged-archive"));
+        if (CHECK_ROW(tools[i], found != NULL, true))
+            CHECK_ROW_STR(tools[i], found->text,
+                          S("the file ends too early; what came before is loaded"));
+        StrBuf junk;
+        strbuf_init(&junk, arena, 0);
+        strbuf_add(&junk, whole);
+        strbuf_add(&junk, S("junk behind it"));
+        CHECK_OK(load_text(arena, folder, strbuf_str(&junk), &diags, &report, &err), &err);
+        CHECK_ROW(tools[i], report.persons > 100, true);
+        CHECK_ROW(tools[i], find_rule(&diags, S("intake-damaged-archive")) != NULL, true);
     }
-    Str whole;
-    CHECK_OK(io_read_file(arena, io_join(arena, folder, S("a.ndjson.gz")), 0, &whole, &err), &err);
+}
+
+/* ---- files that are none ---- */
+
+TEST(what_cannot_be_opened_in_a_folder_costs_itself_only)
+{
+    Str folder = io_join(arena, test_temp_dir(arena), S("data"));
+    Error err = {0};
+    CHECK_OK(io_make_dirs(io_join(arena, folder, S("within")), &err), &err);
+    CHECK_OK(io_write_file(io_join(arena, folder, S("a.ndjson")), S(PATIENT_A "\n"), &err), &err);
+    CHECK_OK(io_write_file(io_join(arena, folder, S("within/b.ndjson")), S(PATIENT_B "\n"), &err),
+             &err);
+    Str dangling = io_join(arena, folder, S("dangling"));
+    CHECK(symlink("nowhere", str_to_c(arena, dangling)) == 0);
+    CHECK(symlink("itself", str_to_c(arena, io_join(arena, folder, S("itself")))) == 0);
+    CHECK(symlink("..", str_to_c(arena, io_join(arena, folder, S("within/up")))) == 0);
+    CHECK(mkfifo(str_to_c(arena, io_join(arena, folder, S("pipe"))), 0600) == 0);
+    DiagList diags;
+    diag_init(&diags, arena);
+    IntakeReport report = {0};
+    IntakeOptions options = {
+        .sources = &folder, .source_count = 1, .store_path = io_join(arena, folder, S("../store"))};
+    CHECK_OK(intake_load(arena, &options, &diags, &report, &err), &err);
+    CHECK_INT(report.persons, 2);
+    CHECK_INT(report.refused, 3);
+    CHECK_INT(diags.kept.count, 4);
+    VEC_FOREACH (Diag, diag, &diags.kept)
+        CHECK_STR(diag->rule, S("intake-unreadable"));
+    options.sources = &dangling;
+    CHECK_INT(intake_load(arena, &options, &diags, &report, &err), ERR_NOT_FOUND);
+}
+
+TEST(nothing_at_all_takes_no_store_away)
+{
+    Str folder = test_temp_dir(arena);
+    Str empty = io_join(arena, folder, S("empty"));
     DiagList diags;
     IntakeReport report = {0};
-    CHECK_OK(load_text(arena, folder, str_slice(whole, 0, whole.len / 2), &diags, &report, &err),
-             &err);
-    CHECK(report.persons > 100 && report.persons < 3000);
-    bool has_finding = false;
-    VEC_FOREACH (Diag, diag, &diags.kept)
-        has_finding |= str_eq(diag->rule, S("intake-damaged-archive"));
-    CHECK(has_finding);
+    Error err = {0};
+    CHECK_OK(load_text(arena, folder, S(PATIENT_A "\n"), &diags, &report, &err), &err);
+    CHECK_OK(io_make_dirs(empty, &err), &err);
+    IntakeOptions options = {
+        .sources = &empty, .source_count = 1, .store_path = io_join(arena, folder, S("store"))};
+    CHECK_INT(intake_load(arena, &options, &diags, &report, &err), ERR_INPUT);
+    Store *store;
+    CHECK_OK(store_open(arena, options.store_path, &store, &err), &err);
+    CHECK_INT(store_info(store)->persons, 1);
+    store_close(store);
+    options.memory_max = 1 << 10;
+    CHECK_INT(intake_load(arena, &options, &diags, &report, &err), ERR_USAGE);
 }
 
 /* ---- what is too long ---- */
@@ -255,6 +342,39 @@ TEST(a_resource_above_the_limit_is_refused)
     (void)peak_of_load(&options, 2, 1);
     options.resource_bytes_max = 0;
     (void)peak_of_load(&options, 3, 0);
+}
+
+/* Of the memory, a document may take a fifth. */
+TEST(a_long_bundle_loads_when_there_is_memory)
+{
+    Str folder = test_temp_dir(arena);
+    StrBuf buf;
+    strbuf_init(&buf, arena, 32 << 20);
+    strbuf_add(&buf, S("{\"resourceType\":\"Bundle\",\"type\":\"collection\",\"entry\":["
+                       "{\"resource\":" PATIENT_A "}"));
+    for (size_t i = 0; i < 25; i++) {
+        strbuf_printf(&buf,
+                      ",{\"resource\":{\"resourceType\":\"Binary\",\"id\":\"b%zu\","
+                      "\"contentType\":\"x\",\"data\":\"",
+                      i);
+        for (size_t k = 0; k < 1 << 10; k++)
+            strbuf_add(&buf, S(Q64 Q64 Q64 Q64 Q64 Q64 Q64 Q64 Q64 Q64 Q64 Q64 Q64 Q64 Q64 Q64));
+        strbuf_add(&buf, S("\"}}"));
+    }
+    strbuf_add(&buf, S("]}\n" PATIENT_B "\n"));
+    DiagList diags;
+    diag_init(&diags, arena);
+    IntakeReport report = {0};
+    Error err = {0};
+    IntakeOptions options = {.threads = 2, .memory_max = 160 << 20};
+    CHECK_OK(population_load(folder, strbuf_str(&buf), options, &diags, &report, &err), &err);
+    CHECK_INT(report.accepted, 27);
+    options.memory_max = 64 << 20;
+    CHECK_OK(population_load(folder, strbuf_str(&buf), options, &diags, &report, &err), &err);
+    CHECK_INT(report.accepted, 1);
+    const Diag *found = find_rule(&diags, S("intake-too-long"));
+    if (CHECK(found != NULL))
+        CHECK(str_find(found->text, S("--memory")) != SIZE_MAX);
 }
 
 /* ---- what is refused can be mended ---- */
