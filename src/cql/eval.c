@@ -1,7 +1,7 @@
 /*
  * The evaluator: how each kind of node runs. Operators proper are in op_*.c.
  */
-#include "cql/plan_int.h"
+#include "cql/operator.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -18,6 +18,7 @@ CqlValue eval_fail(CqlEval *eval, ErrorCode code, const CqlNode *node, const cha
     va_start(args, format);
     (void)vsnprintf(text, sizeof(text), format, args);
     va_end(args);
+    str_mend_cut(text);
     if (node != NULL)
         (void)error_set(&eval->error, code, "line %u, column %u: %s", node->line, node->column,
                         text);
@@ -46,8 +47,18 @@ CqlValue run_slot(CqlEval *eval, const CqlNode *node)
 
 enum { ARGS_MAX = 8 };
 
+/* Whether the operator goes one way over the whole range, so that its corners tell all. */
+static bool is_monotonic(CqlOperatorFn op, int64_t low, int64_t high)
+{
+    if (op == op_modulo_integer || op == op_modulo_decimal)
+        return false;
+    bool turns_at_zero = op == op_abs || op == op_power || op == op_truncated_divide_integer ||
+                         op == op_truncated_divide_decimal || op == op_divide_decimal;
+    return !turns_at_zero || low > 0 || high < 0;
+}
+
 /* Evaluates at the corners of uncertain arguments: what all corners agree on is certain, integers
-   that differ span a new uncertainty. Right for operators that are monotonic in each argument. */
+   that differ span a new uncertainty; null where the corners do not tell. */
 static CqlValue spread(CqlEval *eval, const CqlNode *node, const CqlValue *args)
 {
     CqlValue corner[ARGS_MAX];
@@ -61,6 +72,8 @@ static CqlValue spread(CqlEval *eval, const CqlNode *node, const CqlValue *args)
             corner[i] = args[i];
             if (args[i].kind == CQL_UNCERTAINTY) {
                 value_uncertainty(args[i], &from, &to);
+                if (!is_monotonic(node->op, from, to))
+                    return value_null();
                 corner[i] = value_integer((mask >> i & 1) != 0 ? to : from);
             }
         }
@@ -115,6 +128,8 @@ CqlValue run_definition(CqlEval *eval, const CqlNode *node)
     eval->frame = definition->frame_size > 0 ? new_frame(eval, definition->frame_size) : NULL;
     eval->depth += levels;
     CqlValue value = eval_node(eval, definition->body);
+    /* An operator that stopped at the limit gave only a part. */
+    (void)eval_charge(eval, definition->body, 0);
     eval->depth -= levels;
     eval->frame = frame;
     if (!eval->failed) {

@@ -40,6 +40,7 @@ static void aggregate_row(Run *run)
     size_t width = query->source_count;
     for (size_t row = 0; row + width <= run->rows.count; row += width) {
         bool same = true;
+        eval->steps++;
         for (size_t i = 0; i < width && same; i++) {
             CqlValue a = run->rows.items[row + i];
             CqlValue b = eval->frame[query->sources[i].slot];
@@ -68,6 +69,9 @@ static void run_row(Run *run)
         return;
     if (query->aggregate != NULL)
         aggregate_row(run);
+    else if (run->result.count >= PLAN_LIST_MAX)
+        (void)eval_fail(eval, ERR_LIMIT, query->returns, "a query gives more than %d rows",
+                        PLAN_LIST_MAX);
     else
         VEC_PUSH(eval->context.arena, &run->result, eval_node(eval, query->returns));
 }

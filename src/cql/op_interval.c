@@ -59,16 +59,22 @@ static CqlValue distance(CqlEval *eval, CqlValue from, CqlValue to, int extra)
     if (from.kind == CQL_NULL || to.kind == CQL_NULL)
         return value_null();
     Decimal result;
+    int64_t whole;
     const CqlQuantityBody *low = from.ptr;
     const CqlQuantityBody *high = to.ptr;
     switch (from.kind) {
     case CQL_INTEGER:
-        return value_integer(to.integer - from.integer + extra);
+        whole = to.integer - from.integer + extra;
+        return whole > INT32_MAX ? value_null() : value_integer(whole);
     case CQL_LONG:
-        return value_long(to.integer - from.integer + extra);
+        if (__builtin_sub_overflow(to.integer, from.integer, &whole) ||
+            __builtin_add_overflow(whole, (int64_t)extra, &whole))
+            return value_null();
+        return value_long(whole);
     case CQL_DECIMAL:
         result.units = value_decimal_units(to).units - value_decimal_units(from).units + extra;
-        return value_decimal(eval->context.arena, result);
+        return decimal_is_in_range(result) ? value_decimal(eval->context.arena, result)
+                                           : value_null();
     case CQL_QUANTITY:
         if (!ucum_convert(high->value, high->unit, low->unit, &result))
             return value_null();
@@ -361,7 +367,8 @@ static void sort_intervals(CqlEval *eval, ValueVec *items)
     for (size_t i = 1; i < items->count; i++) {
         CqlValue item = items->items[i];
         size_t at = i;
-        while (at > 0 && compare_starts(eval, item, items->items[at - 1]) < 0) {
+        while (at > 0 && eval->steps < eval->steps_max &&
+               compare_starts(eval, item, items->items[at - 1]) < 0) {
             items->items[at] = items->items[at - 1];
             at--;
             eval->steps++;
@@ -380,8 +387,9 @@ static bool add_quantity(CqlEval *eval, CqlValue point, const CqlQuantityBody *p
     case CQL_INTEGER:
     case CQL_LONG:
         *ret_sum = point;
-        ret_sum->integer += (int64_t)(per->value.units / DECIMAL_ONE);
-        return point.kind == CQL_LONG || ret_sum->integer <= INT32_MAX;
+        return !__builtin_add_overflow(point.integer, per->value.units / DECIMAL_ONE,
+                                       &ret_sum->integer) &&
+               (point.kind == CQL_LONG || ret_sum->integer <= INT32_MAX);
     case CQL_DECIMAL:
         if (!decimal_add(value_decimal_units(point), per->value, &sum))
             return false;
@@ -439,8 +447,6 @@ OP(op_collapse)
     }
     return value_from_vec(&result);
 }
-
-enum { EXPAND_MAX = 1000000 };
 
 /* The default step: one point of the type; of dates the precision of the bounds. */
 static CqlQuantityBody default_per(CqlValue start)
@@ -512,6 +518,16 @@ static CqlValue cut_to(Arena *arena, CqlValue point, const CqlQuantityBody *per)
     return point;
 }
 
+/* Whether the point has no next one and `per` is a single step: then it is an item of its own. */
+static bool is_last_of_all(const CqlEval *eval, CqlValue at, const CqlQuantityBody *per)
+{
+    CqlValue next;
+    bool is_moment = at.kind >= CQL_DATE && at.kind <= CQL_TIME;
+    bool is_step = is_moment ? ucum_time_precision(per->unit) == at.moment.precision
+                             : at.kind == CQL_INTEGER || at.kind == CQL_LONG;
+    return is_step && per->value.units == DECIMAL_ONE && !value_step(&eval->context, at, 1, &next);
+}
+
 /* Adds the points of one interval (or the intervals between them); false when it cannot be. */
 static bool expand_one(CqlEval *eval, const CqlNode *node, CqlValue interval, CqlValue per_value,
                        bool as_points, ValueVec *result)
@@ -531,24 +547,28 @@ static bool expand_one(CqlEval *eval, const CqlNode *node, CqlValue interval, Cq
         return true;
     CqlValue at = cut_to(eval->context.arena, span.start, &per);
     CqlValue end = cut_to(eval->context.arena, span.end, &per);
-    size_t began = result->count;
     while (value_order(&eval->context, at, end, 0) <= ORDER_EQUAL) {
         CqlValue next;
         CqlValue last;
         bool more = add_quantity(eval, at, &per, &next);
-        bool fits = more && before_next(eval, next, &per, &last) &&
-                    value_order(&eval->context, last, end, 0) <= ORDER_EQUAL;
+        bool fits = more ? before_next(eval, next, &per, &last) &&
+                               value_order(&eval->context, last, end, 0) <= ORDER_EQUAL
+                         : is_last_of_all(eval, at, &per);
         if (!fits)
             break;
+        if (!more)
+            last = at;
         CqlValue item = as_points ? at : make_closed(eval, at, last, point_of(interval));
         VEC_PUSH(eval->context.arena, result, item);
         if (!more || eval->failed || value_order(&eval->context, at, next, 0) != ORDER_LESS)
             break;
         at = next;
-        if (++eval->steps > eval->steps_max || result->count - began > EXPAND_MAX) {
-            (void)eval_fail(eval, ERR_LIMIT, node, "expand gives more than %d", EXPAND_MAX);
+        if (result->count > PLAN_LIST_MAX) {
+            (void)eval_fail(eval, ERR_LIMIT, node, "expand gives more than %d", PLAN_LIST_MAX);
             return false;
         }
+        if (!eval_charge(eval, node, 1))
+            return false;
     }
     return true;
 }

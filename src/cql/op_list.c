@@ -131,7 +131,12 @@ OP(op_flatten)
     ValueVec items = {0};
     for (uint32_t i = 0; i < args[0].count; i++) {
         CqlValue inner = value_items(args[0])[i];
-        for (uint32_t j = 0; inner.kind == CQL_LIST && j < inner.count; j++)
+        size_t more = inner.kind == CQL_LIST ? inner.count : 0;
+        if (items.count + more > PLAN_LIST_MAX)
+            return eval_fail(eval, ERR_LIMIT, node, "a list grows beyond %d items", PLAN_LIST_MAX);
+        if (!eval_charge(eval, node, more))
+            return value_null();
+        for (uint32_t j = 0; j < more; j++)
             VEC_PUSH(eval->context.arena, &items, value_items(inner)[j]);
     }
     return value_from_vec(&items);
@@ -159,6 +164,8 @@ OP(op_union_list)
 {
     uint32_t left = args[0].kind == CQL_LIST ? args[0].count : 0;
     uint32_t right = args[1].kind == CQL_LIST ? args[1].count : 0;
+    if (left + right > PLAN_LIST_MAX)
+        return eval_fail(eval, ERR_LIMIT, node, "a list grows beyond %d items", PLAN_LIST_MAX);
     CqlValue *items = ARENA_ARRAY(eval->context.arena, CqlValue, left + right);
     if (left > 0)
         memcpy(items, args[0].ptr, left * sizeof(*items));
@@ -170,7 +177,7 @@ OP(op_union_list)
 static CqlValue select_items(CqlEval *eval, CqlValue list, CqlValue other, bool wanted)
 {
     ValueVec items = {0};
-    for (uint32_t i = 0; i < list.count; i++) {
+    for (uint32_t i = 0; i < list.count && eval->steps < eval->steps_max; i++) {
         CqlValue item = value_items(list)[i];
         if (list_has(eval, other, item) == wanted)
             VEC_PUSH(eval->context.arena, &items, item);
@@ -225,7 +232,8 @@ OP(op_contains_list)
 static Tri includes(CqlEval *eval, CqlValue list, CqlValue other)
 {
     Tri result = TRI_TRUE;
-    for (uint32_t i = 0; i < other.count && result != TRI_FALSE; i++)
+    for (uint32_t i = 0; i < other.count && result != TRI_FALSE && eval->steps < eval->steps_max;
+         i++)
         result = tri_and(result, membership(eval, list, value_items(other)[i]));
     return result;
 }

@@ -66,12 +66,12 @@ static CqlValue make(CqlEval *eval, const CqlNode *node, const CqlValue *args, C
     if (has_day && !date_exists(moment.year, moment.month, moment.day))
         return eval_fail(eval, ERR_EVALUATION, node, "the date does not exist");
     if (kind == CQL_DATETIME) {
-        if (node->count == 8 && args[7].kind == CQL_DECIMAL)
-            moment.offset_minutes =
-                (int16_t)(value_decimal_units(args[7]).units * 60 / DECIMAL_ONE);
-        bool has_offset = moment.offset_minutes != OFFSET_NONE;
-        if (has_offset && (moment.offset_minutes < -840 || moment.offset_minutes > 840))
+        bool has_offset = node->count == 8 && args[7].kind == CQL_DECIMAL;
+        __int128 minutes =
+            has_offset ? value_decimal_units(args[7]).units * 60 / DECIMAL_ONE : OFFSET_NONE;
+        if (has_offset && (minutes < -840 || minutes > 840))
             return eval_fail(eval, ERR_EVALUATION, node, "the offset is not in range");
+        moment.offset_minutes = (int16_t)minutes;
     }
     return value_moment(kind, moment);
 }

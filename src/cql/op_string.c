@@ -10,6 +10,12 @@ static Str text_or_empty(CqlValue value)
     return value.kind == CQL_STRING ? value_text(value) : S("");
 }
 
+/* Texts that are made count as steps too, so that no loop over them fills the memory. */
+static bool charge_bytes(CqlEval *eval, const CqlNode *node, size_t bytes)
+{
+    return eval_charge(eval, node, bytes / 4);
+}
+
 static bool is_continuation(char c)
 {
     return ((unsigned char)c & 0xC0) == 0x80;
@@ -23,6 +29,15 @@ static int64_t count_chars(Str text)
     return count;
 }
 
+/* Byte position behind the character at `at`. */
+static size_t after_char(Str text, size_t at)
+{
+    at++;
+    while (at < text.len && is_continuation(text.ptr[at]))
+        at++;
+    return at;
+}
+
 /* Byte position of the n-th character; text.len at the end, SIZE_MAX beyond. */
 static size_t byte_of(Str text, int64_t chars)
 {
@@ -30,9 +45,7 @@ static size_t byte_of(Str text, int64_t chars)
     for (int64_t i = 0; i < chars; i++) {
         if (at >= text.len)
             return SIZE_MAX;
-        at++;
-        while (at < text.len && is_continuation(text.ptr[at]))
-            at++;
+        at = after_char(text, at);
     }
     return at;
 }
@@ -44,12 +57,22 @@ OP(op_concatenate)
     if (a.len + b.len > LIMIT_DOCUMENT_BYTES)
         return eval_fail(eval, ERR_LIMIT, node, "a text grows beyond %zu bytes",
                          LIMIT_DOCUMENT_BYTES);
+    if (!charge_bytes(eval, node, a.len + b.len))
+        return value_null();
     char *out = arena_alloc(eval->context.arena, a.len + b.len);
     if (a.len > 0)
         memcpy(out, a.ptr, a.len);
     if (b.len > 0)
         memcpy(out + a.len, b.ptr, b.len);
     return value_string((Str){.ptr = out, .len = a.len + b.len});
+}
+
+static bool is_whole(CqlEval *eval, const CqlNode *node, const StrBuf *buf)
+{
+    if (buf->overflowed)
+        (void)eval_fail(eval, ERR_LIMIT, node, "a text grows beyond %zu bytes",
+                        LIMIT_DOCUMENT_BYTES);
+    return charge_bytes(eval, node, buf->len);
 }
 
 OP(op_combine)
@@ -68,6 +91,8 @@ OP(op_combine)
         strbuf_add(&buf, value_text(item));
         any = true;
     }
+    if (!is_whole(eval, node, &buf))
+        return value_null();
     return any ? value_string(strbuf_str(&buf)) : value_null();
 }
 
@@ -88,12 +113,15 @@ OP(op_split)
     return value_from_vec(&items);
 }
 
-static bool regex_failed(CqlEval *eval, const CqlNode *node, RegexResult result)
+/* Also counts what the search took as steps of the person. */
+static bool regex_failed(CqlEval *eval, const CqlNode *node, RegexResult result, size_t budget)
 {
+    if (!eval_charge(eval, node, (REGEX_STEPS - budget) / 16))
+        return true;
     if (result == REGEX_BAD_PATTERN)
         (void)eval_fail(eval, ERR_EVALUATION, node, "the regular expression is malformed");
     else if (result == REGEX_TOO_LONG)
-        (void)eval_fail(eval, ERR_LIMIT, node, "the regular expression takes too many steps");
+        (void)eval_fail(eval, ERR_EVALUATION, node, "the regular expression takes too many steps");
     return result >= REGEX_BAD_PATTERN;
 }
 
@@ -108,19 +136,21 @@ OP(op_split_on_matches)
     size_t from = 0;
     size_t at = 0;
     RegexMatch match;
+    size_t budget = REGEX_STEPS;
     RegexResult result;
-    while ((result = regex_find(value_text(args[1]), text, at, false, &match)) == REGEX_YES) {
+    while ((result = regex_find(value_text(args[1]), text, at, false, &budget, &match)) ==
+           REGEX_YES) {
         if (match.end == match.start) {
             if (match.start >= text.len)
                 break;
-            at = match.start + 1;
+            at = after_char(text, match.start);
             continue;
         }
         VEC_PUSH(eval->context.arena, &items,
                  value_string(str_slice(text, from, match.start - from)));
         from = at = match.end;
     }
-    if (regex_failed(eval, node, result))
+    if (regex_failed(eval, node, result, budget))
         return value_null();
     VEC_PUSH(eval->context.arena, &items, value_string(str_slice(text, from, text.len)));
     return value_from_vec(&items);
@@ -129,6 +159,7 @@ OP(op_split_on_matches)
 static CqlValue map_case(CqlEval *eval, CqlValue value, char first, char last, int shift)
 {
     Str text = value_text(value);
+    eval->steps += text.len / 4;
     char *out = arena_alloc(eval->context.arena, text.len);
     for (size_t i = 0; i < text.len; i++) {
         char c = text.ptr[i];
@@ -219,8 +250,10 @@ OP(op_last_position_of)
 OP(op_matches)
 {
     RegexMatch match;
-    RegexResult result = regex_find(value_text(args[1]), value_text(args[0]), 0, true, &match);
-    if (regex_failed(eval, node, result))
+    size_t budget = REGEX_STEPS;
+    RegexResult result =
+        regex_find(value_text(args[1]), value_text(args[0]), 0, true, &budget, &match);
+    if (regex_failed(eval, node, result, budget))
         return value_null();
     return value_boolean(result == REGEX_YES);
 }
@@ -253,20 +286,24 @@ OP(op_replace_matches)
     strbuf_init(&out, eval->context.arena, LIMIT_DOCUMENT_BYTES);
     size_t at = 0;
     RegexMatch match;
+    size_t budget = REGEX_STEPS;
     RegexResult result = REGEX_NO;
-    while (at <= text.len &&
-           (result = regex_find(value_text(args[1]), text, at, false, &match)) == REGEX_YES) {
+    while (at <= text.len && (result = regex_find(value_text(args[1]), text, at, false, &budget,
+                                                  &match)) == REGEX_YES) {
         strbuf_add(&out, str_slice(text, at, match.start - at));
         add_replacement(&out, text, value_text(args[2]), &match);
         at = match.end;
         if (match.end == match.start) {
-            strbuf_add(&out, str_slice(text, at, 1));
-            at++;
+            size_t next = at < text.len ? after_char(text, at) : at + 1;
+            strbuf_add(&out, str_slice(text, at, next - at));
+            at = next;
         }
     }
-    if (regex_failed(eval, node, result))
+    if (regex_failed(eval, node, result, budget))
         return value_null();
     if (at < text.len)
         strbuf_add(&out, str_slice(text, at, text.len));
+    if (!is_whole(eval, node, &out))
+        return value_null();
     return value_string(strbuf_str(&out));
 }

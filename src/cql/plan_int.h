@@ -87,6 +87,9 @@ typedef struct {
    the stack of a thread with room to spare. */
 enum { PLAN_DEPTH_MAX = 2500 };
 
+/* The most items of a list that is made while evaluating. */
+enum { PLAN_LIST_MAX = 1000000 };
+
 typedef struct {
     CqlNode *body;
     uint32_t frame_size;
@@ -152,6 +155,16 @@ static inline CqlValue eval_node(CqlEval *eval, const CqlNode *node)
         return eval_fail(eval, ERR_LIMIT, node, "the step limit of %zu was reached",
                          eval->steps_max);
     return node->run(eval, node);
+}
+
+/* Counts the work of an operator that grows with its operands; false once the limit is reached. */
+static inline bool eval_charge(CqlEval *eval, const CqlNode *node, size_t steps)
+{
+    eval->steps += steps;
+    if (UNLIKELY(eval->steps > eval->steps_max))
+        (void)eval_fail(eval, ERR_LIMIT, node, "the step limit of %zu was reached",
+                        eval->steps_max);
+    return !eval->failed;
 }
 
 /* --- how nodes run --- */

@@ -1,6 +1,6 @@
 #include "cql/regex.h"
 
-enum { BUDGET = 2000000, DEPTH_MAX = 2000, GROUPS = 10 };
+enum { DEPTH_MAX = 2000, GROUPS = 10 };
 
 /*
  * The pattern is matched as it stands: match_alternatives() tries the alternatives of a group,
@@ -115,9 +115,8 @@ static bool match_class(const Matcher *m, size_t p, size_t end, uint32_t c)
     bool negated = m->pattern.ptr[at] == '^';
     at += negated;
     bool found = false;
-    for (bool first = true; at < end - 1; first = false) {
+    while (at < end - 1) {
         char letter = m->pattern.ptr[at];
-        (void)first;
         bool is_known = false;
         uint32_t low = char_at(m->pattern, at);
         size_t len = char_length(m->pattern, at);
@@ -159,6 +158,13 @@ static size_t group_end(const Matcher *m, size_t p)
         }
     }
     return 0;
+}
+
+/* Takes what reading `bytes` of pattern or text costs. */
+static void charge(Matcher *m, size_t bytes)
+{
+    size_t cost = bytes / 8;
+    m->budget -= cost < m->budget ? cost : m->budget;
 }
 
 static size_t atom_end(const Matcher *m, size_t p)
@@ -261,6 +267,7 @@ static bool match_alternatives(Matcher *m, size_t p, size_t t, const Frame *fram
         if (match_here(m, p, t, frame))
             return true;
         size_t end = alternative_end(m, p);
+        charge(m, end - p);
         if (end >= m->pattern.len || m->pattern.ptr[end] != '|')
             return false;
         p = end + 1;
@@ -333,6 +340,7 @@ static bool match_simple(Matcher *m, size_t p, size_t end, size_t t, const Frame
         at += char_length(m->text, at);
         count++;
     }
+    charge(m, (at - t) * (end - p));
     for (;;) {
         if (match_here(m, times->pattern_at, at, frame))
             return true;
@@ -389,6 +397,8 @@ static bool match_atom(Matcher *m, size_t p, size_t t, const Frame *frame)
 {
     size_t end = atom_end(m, p);
     char c = m->pattern.ptr[p];
+    /* Numbering a group reads the pattern from its beginning. */
+    charge(m, end < p ? 0 : c == '(' ? end : end - p);
     if (end == 0 || c == '*' || c == '+' || c == '?') {
         m->bad = true;
         return false;
@@ -427,25 +437,34 @@ static bool match_here(Matcher *m, size_t p, size_t t, const Frame *frame)
     return ok;
 }
 
-RegexResult regex_find(Str pattern, Str text, size_t from, bool whole, RegexMatch *ret_match)
+static RegexResult find(Matcher *m, size_t from, RegexMatch *ret_match)
 {
-    Matcher m = {.pattern = pattern, .text = text, .whole = whole, .budget = BUDGET};
+    Str text = m->text;
     for (size_t t = from; t <= text.len; t++) {
         for (size_t i = 0; i < GROUPS; i++)
-            m.match.group_starts[i] = m.match.group_ends[i] = SIZE_MAX;
-        m.match.start = t;
-        if (match_alternatives(&m, 0, t, NULL)) {
-            *ret_match = m.match;
+            m->match.group_starts[i] = m->match.group_ends[i] = SIZE_MAX;
+        m->match.start = t;
+        if (match_alternatives(m, 0, t, NULL)) {
+            *ret_match = m->match;
             return REGEX_YES;
         }
-        if (m.bad)
+        if (m->bad)
             return REGEX_BAD_PATTERN;
-        if (m.budget == 0)
+        if (m->budget == 0)
             return REGEX_TOO_LONG;
-        if (whole)
+        if (m->whole)
             return REGEX_NO;
         while (t + 1 < text.len && ((unsigned char)text.ptr[t + 1] & 0xC0) == 0x80)
             t++;
     }
     return REGEX_NO;
+}
+
+RegexResult regex_find(Str pattern, Str text, size_t from, bool whole, size_t *budget,
+                       RegexMatch *ret_match)
+{
+    Matcher m = {.pattern = pattern, .text = text, .whole = whole, .budget = *budget};
+    RegexResult result = find(&m, from, ret_match);
+    *budget = m.budget;
+    return result;
 }

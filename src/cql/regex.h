@@ -20,5 +20,10 @@ typedef struct {
 
 typedef enum { REGEX_NO, REGEX_YES, REGEX_BAD_PATTERN, REGEX_TOO_LONG } RegexResult;
 
-/* The first match at or after `from`. `whole`: it must reach from the first to the last byte. */
-RegexResult regex_find(Str pattern, Str text, size_t from, bool whole, RegexMatch *ret_match);
+/* A fair budget of one operator: some milliseconds. */
+enum { REGEX_STEPS = 200000 };
+
+/* The first match at or after `from`. `whole`: it must reach from the first to the last byte. Steps
+   are taken from *budget. */
+RegexResult regex_find(Str pattern, Str text, size_t from, bool whole, size_t *budget,
+                       RegexMatch *ret_match);

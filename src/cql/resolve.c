@@ -32,6 +32,7 @@ void resolve_error(Resolver *r, uint32_t line, uint32_t column, const char *rule
     va_start(args, format);
     (void)vsnprintf(text, sizeof(text), format, args);
     va_end(args);
+    str_mend_cut(text);
     report(r, SEVERITY_ERROR, line, column, rule, text);
 }
 
@@ -43,6 +44,7 @@ void resolve_warning(Resolver *r, uint32_t line, uint32_t column, const char *ru
     va_start(args, format);
     (void)vsnprintf(text, sizeof(text), format, args);
     va_end(args);
+    str_mend_cut(text);
     report(r, SEVERITY_WARNING, line, column, rule, text);
 }
 

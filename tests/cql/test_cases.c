@@ -248,6 +248,11 @@ TEST(cases_of_the_visits_library)
     run_file(arena, "tests/cql/cases/visits.case");
 }
 
+TEST(cases_of_what_grows_without_end)
+{
+    run_file(arena, "tests/cql/cases/limits.case");
+}
+
 TEST(cases_of_a_library_with_errors)
 {
     run_file(arena, "tests/cql/cases/broken.case");
