@@ -8,7 +8,7 @@ enum {
     SHARED_SIZE_MIN = 4, /* of a node that may become a reference of 2 bytes and more */
     CHILDREN_AT_ONCE = 32,
     SLOTS_FIRST = 1 << 12,
-    BYTES_A_SLOT = 128, /* of flat tape: a guess at how large the table will become */
+    BYTES_A_SLOT = 96, /* of flat tape: a guess at how large the table will become */
     HUGE_PAGE = 1 << 21,
     NEAR2 = 1 << 13, /* what the short references reach */
     NEAR3 = 1 << 21,
