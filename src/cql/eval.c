@@ -57,6 +57,23 @@ static bool is_monotonic(CqlOperatorFn op, int64_t low, int64_t high)
     return !turns_at_zero || low > 0 || high < 0;
 }
 
+/* The arguments at one corner: a bit of the mask for each, set for its greater end. */
+static bool set_corner(const CqlNode *node, const CqlValue *args, uint32_t mask, CqlValue *corner)
+{
+    for (uint32_t i = 0; i < node->count; i++) {
+        int64_t from;
+        int64_t to;
+        corner[i] = args[i];
+        if (args[i].kind != CQL_UNCERTAINTY)
+            continue;
+        value_uncertainty(args[i], &from, &to);
+        if (!is_monotonic(node->op, from, to))
+            return false;
+        corner[i] = value_integer((mask >> i & 1) != 0 ? to : from);
+    }
+    return true;
+}
+
 /* Evaluates at the corners of uncertain arguments: what all corners agree on is certain, integers
    that differ span a new uncertainty; null where the corners do not tell. */
 static CqlValue spread(CqlEval *eval, const CqlNode *node, const CqlValue *args)
@@ -66,17 +83,8 @@ static CqlValue spread(CqlEval *eval, const CqlNode *node, const CqlValue *args)
     int64_t low = INT64_MAX;
     int64_t high = INT64_MIN;
     for (uint32_t mask = 0; mask < 1U << node->count; mask++) {
-        for (uint32_t i = 0; i < node->count; i++) {
-            int64_t from;
-            int64_t to;
-            corner[i] = args[i];
-            if (args[i].kind == CQL_UNCERTAINTY) {
-                value_uncertainty(args[i], &from, &to);
-                if (!is_monotonic(node->op, from, to))
-                    return value_null();
-                corner[i] = value_integer((mask >> i & 1) != 0 ? to : from);
-            }
-        }
+        if (!set_corner(node, args, mask, corner))
+            return value_null();
         CqlValue value = node->op(eval, node, corner);
         if (mask == 0)
             first = value;

@@ -24,7 +24,7 @@ enum {
 typedef struct {
     double mantissa;
     int exponent;
-    int8_t dims[DIM_COUNT];
+    int dims[DIM_COUNT];
     uint64_t arbitrary; /* which arbitrary unit ([iU]): they never convert */
 } Unit;
 
@@ -105,7 +105,7 @@ static void apply(Unit *unit, const Unit *factor, int power)
     }
     unit->exponent += factor->exponent * power;
     for (int i = 0; i < DIM_COUNT; i++)
-        unit->dims[i] = (int8_t)(unit->dims[i] + factor->dims[i] * power);
+        unit->dims[i] += factor->dims[i] * power;
     if (factor->arbitrary != 0)
         unit->arbitrary = factor->arbitrary;
 }
@@ -117,7 +117,8 @@ static bool find_atom(Str code, bool metric_only, Unit *ret_unit)
         if (!str_eq(code, str_from_c(atom->code)) || (metric_only && !atom->is_metric))
             continue;
         *ret_unit = (Unit){.mantissa = atom->mantissa, .exponent = atom->exponent};
-        memcpy(ret_unit->dims, atom->dims, sizeof(atom->dims));
+        for (int j = 0; j < DIM_COUNT; j++)
+            ret_unit->dims[j] = atom->dims[j];
         if (atom->dims[DIM_ARBITRARY] != 0)
             ret_unit->arbitrary = str_eq(code, S("[IU]")) ? str_hash(S("[iU]")) : str_hash(code);
         return true;
@@ -249,6 +250,14 @@ static bool parse_unit_term(UnitReader *reader, Unit *unit)
     }
 }
 
+/* Units come from records: their factor may be beyond a double. */
+static bool is_usable(double mantissa)
+{
+    return isfinite(mantissa) && mantissa > 0;
+}
+
+enum { UNIT_BYTES = 256 };
+
 static bool parse_unit(Str text, Unit *ret_unit)
 {
     uint8_t precision = ucum_time_precision(text);
@@ -257,9 +266,10 @@ static bool parse_unit(Str text, Unit *ret_unit)
         text = str_from_c(codes[precision]);
     }
     UnitReader reader = {.text = text};
-    if (text.len == 0)
+    if (text.len == 0 || text.len > UNIT_BYTES)
         return false;
-    return parse_unit_term(&reader, ret_unit) && reader.at == text.len;
+    return parse_unit_term(&reader, ret_unit) && reader.at == text.len &&
+           is_usable(ret_unit->mantissa);
 }
 
 bool ucum_is_known(Str unit)
@@ -339,6 +349,8 @@ bool ucum_convert(Decimal value, Str from, Str to, Decimal *ret_value)
         return from_double(from_kelvin(to_kelvin(decimal_to_double(value), from), to), ret_value);
     a.mantissa /= b.mantissa;
     a.exponent -= b.exponent;
+    if (!is_usable(a.mantissa))
+        return false;
     normalise(&a);
     /* The remaining mantissa of most conversions has few digits: exact in a Decimal. */
     Decimal mantissa;
