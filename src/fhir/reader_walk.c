@@ -727,13 +727,28 @@ static bool is_narrative(const FhirReader *reader, const Object *object, const u
            reader->text[at[1]] == ':';
 }
 
-/* "resourceType" with escapes in its name: an element that no type knows. */
-static bool is_escaped_type(FhirReader *reader, const uint32_t *at)
+/* The member at pos was refused: unless it is "resourceType" with escapes in its name, which is
+   an element of no type. */
+static Pos pass_escaped_type(FhirReader *reader, Pos pos, Pos refused, bool *has_type)
 {
     Str key;
-    return reader->refusal == REFUSAL_UNKNOWN_ELEMENT && reader->refused_at == *at &&
-           reader->text[at[1]] == ':' && reader_raw_string(reader, at, &key) &&
-           reader_key_is(reader, key, S("resourceType"));
+    if (reader->refusal != REFUSAL_UNKNOWN_ELEMENT || reader->refused_at != *pos.at ||
+        reader->text[pos.at[1]] != ':' || !reader_raw_string(reader, pos.at, &key) ||
+        !reader_key_is(reader, key, S("resourceType")))
+        return refused;
+    *has_type = true;
+    return (Pos){.at = pos.at + 3, .out = pos.out};
+}
+
+static Pos pass_narrative(FhirReader *reader, Pos pos, Object *object)
+{
+    uint8_t *keep = pos.out;
+    uint32_t patches = reader->patch_count;
+    pos = read_member(reader, pos, object);
+    if (UNLIKELY(pos.out == NULL))
+        return pos;
+    reader->patch_count = patches;
+    return (Pos){.at = pos.at, .out = keep};
 }
 
 static Pos read_resource_members(FhirReader *reader, Pos pos, Object *object)
@@ -749,23 +764,15 @@ static Pos read_resource_members(FhirReader *reader, Pos pos, Object *object)
             has_type = true;
             pos.at += 3;
         } else if (UNLIKELY(is_narrative(reader, object, pos.at))) {
-            uint8_t *keep = pos.out;
-            uint32_t patches = reader->patch_count;
-            pos = read_member(reader, pos, object);
-            if (UNLIKELY(pos.out == NULL))
-                return pos;
-            pos.out = keep;
-            reader->patch_count = patches;
+            pos = pass_narrative(reader, pos, object);
         } else {
             Pos next = read_member(reader, pos, object);
-            if (UNLIKELY(next.out == NULL)) {
-                if (has_type || !is_escaped_type(reader, pos.at))
-                    return next;
-                has_type = true;
-                next = (Pos){.at = pos.at + 3, .out = pos.out};
-            }
+            if (UNLIKELY(next.out == NULL) && !has_type)
+                next = pass_escaped_type(reader, pos, next, &has_type);
             pos = next;
         }
+        if (UNLIKELY(pos.out == NULL))
+            return pos;
         if (UNLIKELY(pos.at >= reader->end))
             return refuse(reader, REFUSAL_BAD_JSON, pos.at);
         char c = text[*pos.at++];

@@ -426,6 +426,8 @@ static bool same_bodies(FhirNode a, FhirNode b, unsigned depth)
 
 static bool same_tree(FhirNode a, FhirNode b, unsigned depth)
 {
+    if (a.area == NULL || b.area == NULL) /* the extras of a damaged value */
+        return false;
     a = node_at(a.area, a.at, a.type);
     b = node_at(b.area, b.at, b.type);
     if (a.area == NULL || b.area == NULL || a.type != b.type || depth > TAPE_DEPTH_MAX)

@@ -18,13 +18,13 @@ static inline Str padded(Arena *arena, Str text)
 /* The tape of one resource, or an absent node when it is refused. */
 static inline FhirNode parse(Arena *arena, const char *json)
 {
-    ConceptBuilder *concepts = concept_builder_create(); /* lives as long as the test programme */
+    static ConceptBuilder *concepts; /* one for all tests: trees name their codes by it */
+    if (concepts == NULL)
+        concepts = concept_builder_create();
     TapeArea *area = ARENA_NEW(arena, TapeArea);
     Error err = {0};
-    if (fhir_parse_one(arena, concepts, str_from_c(json), area, NULL, &err) != ERR_OK) {
-        concept_builder_destroy(concepts);
+    if (fhir_parse_one(arena, concepts, str_from_c(json), area, NULL, &err) != ERR_OK)
         return FHIR_ABSENT;
-    }
     return fhir_root(area, 0);
 }
 

@@ -225,7 +225,8 @@ TEST(facts_come_from_the_directory_table)
     (void)concept_builder_members(concepts, facts.concept, &count);
     CHECK_INT((int64_t)count, 2);
     CHECK_INT(facts.day, day_from_date(2020, 1, 1));
-    CHECK_INT(facts.instant_ms, (int64_t)day_from_date(2020, 1, 1) * 86400000 - 90 * 60000);
+    CHECK_INT(facts.instant_ms,
+              (int64_t)day_from_date(2020, 1, 1) * 86400000 - INT64_C(90) * 60000);
     CHECK_INT(facts.number, 650000000);
     CHECK_STR(concept_builder_name(concepts, facts.org).system, S("Organization"));
     CHECK_STR(concept_builder_name(concepts, facts.org).code, S("h"));

@@ -164,10 +164,10 @@ TEST(batches_depend_on_nothing_but_their_inputs)
     const RecordBatch *batches[3];
     for (unsigned run = 0; run < 3; run++) {
         Source *source = source_new(arena);
-        if (run == 2)
-            for (unsigned i = 9; i > 0; i--)
-                (void)concept_intern(concept_interner_create(source->concepts), S("s"),
-                                     str_format(arena, "k%u", i - 1));
+        ConceptInterner *interner = concept_interner_create(source->concepts);
+        for (unsigned i = 9; run == 2 && i > 0; i--)
+            (void)concept_intern(interner, S("s"), str_format(arena, "k%u", i - 1));
+        concept_interner_destroy(interner);
         fill(source, 1);
         if (run > 0)
             shuffle(source, run);
