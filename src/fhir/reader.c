@@ -217,6 +217,7 @@ static void begin_document(FhirReader *reader)
     reader->bundle_depth = 0;
     reader->entry = 0;
     reader->has_open_urls = false;
+    reader->urls = (Map){0};
     reader->frames[0] = (Frame){0};
     reader->frame = reader->frames;
 }
@@ -606,6 +607,8 @@ static Pos resolve(FhirReader *reader, const uint32_t *start, Pos end)
         uint8_t *type_byte = reader->tape + reader->patches.items[i];
         *type_byte = (uint8_t)urn_slot(&urns, type_byte + 2)->type;
     }
+    for (size_t i = 0; i < count && count + i < reader->parsed.count; i++)
+        reader->parsed.items[count + i].id = reader->parsed.items[i].id;
     memmove(reader->parsed.items, reader->parsed.items + count,
             (reader->parsed.count - count) * sizeof(Parsed));
     reader->parsed.count -= count;
@@ -722,6 +725,17 @@ bool fhir_reader_next(FhirReader *reader, FhirParsed *ret_parsed)
         reader_facts(reader, ret_parsed->tape, parsed->tape_size, &ret_parsed->facts);
     }
     return true;
+}
+
+bool fhir_reader_find_entry(const FhirReader *reader, Str full_url, uint16_t *ret_type, Str *ret_id)
+{
+    uint64_t number;
+    if (!map_find(&reader->urls, full_url, &number) || number >= reader->parsed.count)
+        return false;
+    const Parsed *parsed = &reader->parsed.items[number];
+    *ret_type = parsed->type;
+    *ret_id = parsed->id;
+    return parsed->type != FHIR_TYPE_NONE && parsed->id.len > 0;
 }
 
 TapeArea fhir_reader_area(const FhirReader *reader, const FhirParsed *parsed)

@@ -60,6 +60,9 @@ void fhir_reader_begin(FhirReader *reader, Str text, Str file, uint32_t first_li
                        DiagList *diags);
 /* False at the end of the text. */
 bool fhir_reader_next(FhirReader *reader, FhirParsed *ret_parsed);
+/* What the entry with that fullUrl is, of the Bundle whose resources are being given out. */
+bool fhir_reader_find_entry(const FhirReader *reader, Str full_url, uint16_t *ret_type,
+                            Str *ret_id);
 /* An area over the flat tape just parsed, for reading it with tape.h. */
 TapeArea fhir_reader_area(const FhirReader *reader, const FhirParsed *parsed);
 /* For tests and tools: parses one resource and copies its tape into the arena. */

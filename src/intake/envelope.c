@@ -5,7 +5,8 @@
 /*
  * A refused file once mended: each line holds one object whose member "resource" is a resource as
  * it stands, or whose member "text" is the refused text as a string. Whoever mends may change
- * the order of members; a line that is no envelope goes through as it is.
+ * the order of members; a line that is no envelope goes through as it is. A member "references"
+ * says what those URNs stood for that the resource's Bundle explained: they are replaced.
  */
 typedef struct {
     const char *at;
@@ -68,6 +69,7 @@ static bool skip_value(Scan *scan, Str *ret_text)
 typedef struct {
     Str resource;
     Str text; /* with its quotes */
+    Str references;
     bool has_rule;
 } Envelope;
 
@@ -86,6 +88,8 @@ static bool read_envelope(Str line, Envelope *ret_envelope)
             ret_envelope->resource = str_trim(value);
         else if (str_eq(key, S("\"text\"")))
             ret_envelope->text = str_trim(value);
+        else if (str_eq(key, S("\"references\"")))
+            ret_envelope->references = str_trim(value);
         else if (str_eq(key, S("\"rule\"")))
             ret_envelope->has_rule = true;
         /* A resource that stands alone in its line is read as such. */
@@ -115,16 +119,45 @@ static void add_text(Chunk *chunk, Str quoted)
         add_line(chunk, quoted);
 }
 
+/* The text with each string that is a key of the references replaced by its value. */
+static Str put_references(Arena *arena, Str text, Str references)
+{
+    JsonValue *map;
+    if (references.len == 0 || json_parse(arena, references, &map, NULL) != ERR_OK ||
+        map->kind != JSON_OBJECT)
+        return text;
+    StrBuf buf;
+    strbuf_init(&buf, arena, 0);
+    for (;;) {
+        size_t at = str_find(text, S("\"urn:"));
+        size_t end =
+            at == SIZE_MAX ? SIZE_MAX : str_find(str_slice(text, at + 1, text.len), S("\""));
+        if (end == SIZE_MAX)
+            break;
+        Str url = str_slice(text, at + 1, end);
+        const JsonValue *value = json_find(map, url);
+        bool is_known = value != NULL && value->kind == JSON_STRING &&
+                        str_find(value->text, S("\"")) == SIZE_MAX &&
+                        str_find(value->text, S("\\")) == SIZE_MAX;
+        strbuf_add(&buf, str_slice(text, 0, at + 1));
+        strbuf_add(&buf, is_known ? value->text : url);
+        text = str_slice(text, at + 1 + end, text.len);
+    }
+    strbuf_add(&buf, text);
+    return strbuf_str(&buf);
+}
+
 void envelopes_open(Str text, Chunk *ret_chunk)
 {
     ret_chunk->len = 0;
     Str line;
     while (str_split_next(&text, '\n', &line)) {
         Envelope envelope;
+        Arena *arena CLEANUP(arena_cleanup) = arena_create(0);
         if (!read_envelope(line, &envelope))
             add_line(ret_chunk, line);
         else if (envelope.resource.len > 0)
-            add_line(ret_chunk, envelope.resource);
+            add_line(ret_chunk, put_references(arena, envelope.resource, envelope.references));
         else if (envelope.text.len > 0)
             add_text(ret_chunk, envelope.text);
         chunk_reserve(ret_chunk, ret_chunk->len + 1);

@@ -3,6 +3,8 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#include "base/json.h"
+#include "base/map.h"
 #include "base/threads.h"
 
 enum {
@@ -82,6 +84,44 @@ static Output *output_of(Worker *worker)
     return worker->chunk.output;
 }
 
+/* A text that leaves its Bundle takes along what the Bundle's URNs in it stand for. */
+static void note_references(Worker *worker, const FhirParsed *parsed)
+{
+    static const char urn[] = "\"urn:";
+    if (parsed->full_url.len == 0 || !sink_keeps_texts(worker->load->sink))
+        return;
+    Output *output = output_of(worker);
+    Map seen;
+    map_init(&seen, output->arena);
+    StrBuf buf;
+    strbuf_init(&buf, output->arena, 0);
+    JsonWriter json;
+    json_writer_init(&json, &buf, false);
+    json_object_begin(&json);
+    Str rest = parsed->source_text;
+    for (;;) {
+        size_t at = str_find(rest, str_from_c(urn));
+        if (at == SIZE_MAX)
+            break;
+        rest = str_slice(rest, at + 1, rest.len);
+        size_t end = str_find(rest, S("\""));
+        if (end == SIZE_MAX)
+            break;
+        Str url = str_slice(rest, 0, end);
+        rest = str_slice(rest, end + 1, rest.len);
+        uint16_t type;
+        Str id;
+        if (map_has(&seen, url) || !fhir_reader_find_entry(worker->reader, url, &type, &id))
+            continue;
+        map_put(&seen, url, 1);
+        Str name = fhir_type_name(type);
+        json_member_str(&json, url,
+                        str_format(output->arena, "%.*s/%.*s", STR_ARG(name), STR_ARG(id)));
+    }
+    json_object_end(&json);
+    output->references = seen.count > 0 ? strbuf_str(&buf) : (Str){0};
+}
+
 /* Refuses for a reason that intake itself finds. */
 static void refuse(Worker *worker, const FhirParsed *parsed, Str rule, Str path, const char *text)
 {
@@ -91,6 +131,7 @@ static void refuse(Worker *worker, const FhirParsed *parsed, Str rule, Str path,
                  .file = worker->chunk.file,
                  .path = path,
                  .text = str_from_c(text)};
+    note_references(worker, parsed);
     output_refuse_with(output_of(worker), &diag, parsed->source_text,
                        sink_keeps_texts(worker->load->sink));
 }
@@ -98,6 +139,7 @@ static void refuse(Worker *worker, const FhirParsed *parsed, Str rule, Str path,
 /* Refuses for what the reader has found. */
 static void refuse_found(Worker *worker, const FhirParsed *parsed)
 {
+    note_references(worker, parsed);
     output_refuse(output_of(worker), parsed->finding, parsed->source_text,
                   sink_keeps_texts(worker->load->sink));
 }

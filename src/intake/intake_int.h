@@ -21,6 +21,7 @@ struct Output {
     Arena *arena;
     DiagList diags;
     StrBuf refused; /* lines for the refused file */
+    Str references; /* of the next text: a JSON object, what its URNs stand for; or empty */
     IntakeRefusalVec rules;
     uint64_t refused_count;
 };

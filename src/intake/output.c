@@ -100,6 +100,10 @@ static void write_envelope(Output *output, const Diag *diag, Str text)
     json_member_str(&json, S("path"), diag->path);
     json_member_str(&json, S("rule"), diag->rule);
     json_member_str(&json, S("finding"), mend_utf8(output->arena, diag->text));
+    if (output->references.len > 0) {
+        json_key(&json, S("references"));
+        json_raw(&json, output->references);
+    }
     Str trimmed = str_trim(text);
     if (is_json_object(trimmed)) {
         json_key(&json, S("resource"));
@@ -118,6 +122,7 @@ void output_refuse(Output *output, const Diag *diag, Str text, bool keeps_text)
     intake_count_rule(output->arena, &output->rules, diag->rule, 1);
     if (keeps_text)
         write_envelope(output, diag, text);
+    output->references = (Str){0};
 }
 
 void output_refuse_with(Output *output, const Diag *diag, Str text, bool keeps_text)

@@ -431,6 +431,41 @@ TEST(the_refused_file_loads_once_mended)
     CHECK_INT(report.persons, 2);
 }
 
+/* An entry of a Bundle takes along what its references stood for. */
+TEST(what_is_refused_of_a_bundle_keeps_its_references)
+{
+    Str folder = test_temp_dir(arena);
+    DiagList diags;
+    IntakeReport report = {0};
+    Error err = {0};
+    Str text =
+        S("{\"resourceType\":\"Bundle\",\"type\":\"collection\",\"entry\":["
+          "{\"fullUrl\":\"urn:uuid:00000000-0000-0000-0000-00000000000a\",\"resource\":" PATIENT_A
+          "},"
+          "{\"fullUrl\":\"urn:uuid:00000000-0000-0000-0000-00000000000c\",\"resource\":"
+          "{\"resourceType\":\"Condition\",\"id\":\"c\",\"onsetDateTime\":\"2021-02-29\","
+          "\"subject\":{\"reference\":\"urn:uuid:00000000-0000-0000-0000-00000000000a\"}}}]}\n");
+    CHECK_OK(load_text(arena, folder, text, &diags, &report, &err), &err);
+    CHECK_INT(report.refused, 1);
+    CHECK_STR(report.refused_by_rule.items[0].rule, S("fhir-date"));
+    Str refused;
+    Str path = io_join(arena, folder, S("refused.ndjson"));
+    CHECK_OK(io_read_file(arena, path, 0, &refused, &err), &err);
+    CHECK(str_find(refused, S("\"Patient/a\"")) != SIZE_MAX);
+    size_t at = str_find(refused, S("-29\",\"subject"));
+    if (!CHECK(at != SIZE_MAX))
+        return;
+    StrBuf mended;
+    strbuf_init(&mended, arena, 0);
+    strbuf_add(&mended, str_slice(refused, 0, at));
+    strbuf_add(&mended, S("-28"));
+    strbuf_add(&mended, str_slice(refused, at + 3, refused.len));
+    strbuf_add(&mended, S(PATIENT_A "\n"));
+    CHECK_OK(load_text(arena, folder, strbuf_str(&mended), &diags, &report, &err), &err);
+    CHECK_INT(report.refused, 0);
+    CHECK_INT(report.accepted, 2);
+}
+
 TEST(findings_do_not_depend_on_threads)
 {
     StrBuf buf;
