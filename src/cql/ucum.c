@@ -32,7 +32,7 @@ typedef struct {
     const char *code;
     double mantissa;
     int exponent;
-    int8_t dims[DIM_COUNT]; /* length time mass angle heat charge light arbitrary */
+    int dims[DIM_COUNT]; /* length time mass angle heat charge light arbitrary */
     bool is_metric;
 } Atom;
 
@@ -117,8 +117,7 @@ static bool find_atom(Str code, bool metric_only, Unit *ret_unit)
         if (!str_eq(code, str_from_c(atom->code)) || (metric_only && !atom->is_metric))
             continue;
         *ret_unit = (Unit){.mantissa = atom->mantissa, .exponent = atom->exponent};
-        for (int j = 0; j < DIM_COUNT; j++)
-            ret_unit->dims[j] = atom->dims[j];
+        memcpy(ret_unit->dims, atom->dims, sizeof(atom->dims));
         if (atom->dims[DIM_ARBITRARY] != 0)
             ret_unit->arbitrary = str_eq(code, S("[IU]")) ? str_hash(S("[iU]")) : str_hash(code);
         return true;
