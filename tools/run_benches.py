@@ -71,9 +71,8 @@ def prepare(build, names):
     shell("bash", "-c", '. tools/common.sh; dir=$1; shift; configure "$dir" gcc g++; '
           'compile "$dir" "$@"', "tools/bench", str(build),
           *(["braid"] if (ROOT / "src/cli/main.c").exists() else []), *programs)
-    needs_node = any(name.endswith(".mjs") for name in names)
-    if needs_node and (ROOT / "bench/package.json").exists() and \
-            not (ROOT / "bench/node_modules").exists():
+    # Peers in *.mjs are called by the programs that compare with them.
+    if (ROOT / "bench/package.json").exists() and not (ROOT / "bench/node_modules").exists():
         print("Installing the packages of bench/package.json", file=sys.stderr)
         shell("npm", "--prefix", "bench", "install", "--no-package-lock", "--no-audit", "--no-fund")
 
