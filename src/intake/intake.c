@@ -4,7 +4,6 @@
 #include <stdlib.h>
 
 #include "base/json.h"
-#include "base/map.h"
 #include "base/threads.h"
 
 enum {
