@@ -121,9 +121,13 @@ ErrorCode ledger_load(Ledger *ledger, Error *err)
     ledger->periods.items = NULL;
     map_init(&ledger->account_by_code, ledger->state);
     map_init(&ledger->sources, ledger->state);
-    ErrorCode code =
-        load_rows(ledger, "SELECT id, code, type, name, debit, credit FROM account ORDER BY id",
-                  load_account, err);
+    int64_t entries;
+    /* No row is no new ledger: its making writes one. */
+    ErrorCode code = ledger_sql_number(ledger, "SELECT entries FROM head", &entries, err);
+    if (code == ERR_OK)
+        code =
+            load_rows(ledger, "SELECT id, code, type, name, debit, credit FROM account ORDER BY id",
+                      load_account, err);
     if (code == ERR_OK)
         code =
             load_rows(ledger, "SELECT month, state FROM period ORDER BY month", load_period, err);
@@ -207,6 +211,7 @@ static ErrorCode check_schema(Ledger *ledger, const LedgerOptions *options, Erro
     if (version != LEDGER_SCHEMA_VERSION)
         return error_set(err, ERR_VERSION, "%.*s: version %lld of the format; this is for %d",
                          STR_ARG(ledger->path), (long long)version, LEDGER_SCHEMA_VERSION);
+    ledger->currency = (Currency){0}; /* what the caller wants may differ from what is there */
     code = load_rows(ledger, "SELECT value FROM meta WHERE name = 'currency'", read_currency, err);
     if (code != ERR_OK)
         return code;

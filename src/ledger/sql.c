@@ -77,8 +77,12 @@ ErrorCode ledger_sql_number(Ledger *ledger, const char *sql, int64_t *ret_number
     if (sqlite3_prepare_v2(ledger->db, sql, -1, &statement, NULL) != SQLITE_OK)
         return ledger_sql_error(ledger, "read", err);
     ErrorCode code = ERR_OK;
-    if (sqlite3_step(statement) == SQLITE_ROW)
+    int result = sqlite3_step(statement);
+    if (result == SQLITE_ROW)
         *ret_number = sqlite3_column_int64(statement, 0);
+    else if (result == SQLITE_DONE)
+        code = error_set(err, ERR_DAMAGED, "%.*s: damaged: a row is missing (%s)",
+                         STR_ARG(ledger->path), sql);
     else
         code = ledger_sql_error(ledger, "read", err);
     sqlite3_finalize(statement);

@@ -328,6 +328,7 @@ TEST(open_refuses_tables_that_make_no_sense)
         {"currency unknown", "UPDATE meta SET value = 'XXX'"},
         {"currency gone", "DELETE FROM meta"},
         {"head gone", "DROP TABLE head"},
+        {"head empty", "DELETE FROM head"},
         {"entries below zero", "UPDATE head SET entries = -1"},
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
@@ -337,9 +338,14 @@ TEST(open_refuses_tables_that_make_no_sense)
         helper_add_accounts(ledger, arena, 3);
         ledger_close(ledger);
         meddle(arena, path, rows[i].sql);
-        LedgerOptions options = {.path = path, .mode = LEDGER_WRITE};
-        ErrorCode code = ledger_open(&options, &ledger, &err);
-        CHECK_ROW(rows[i].row, code, ERR_DAMAGED);
+        static const LedgerMode modes[] = {LEDGER_WRITE, LEDGER_CREATE, LEDGER_READ};
+        for (size_t k = 0; k < COUNT_OF(modes); k++) {
+            LedgerOptions options = {.path = path, .mode = modes[k]};
+            if (modes[k] == LEDGER_CREATE)
+                options.currency = S("USD");
+            ErrorCode code = ledger_open(&options, &ledger, &err);
+            CHECK_ROW(rows[i].row, code, ERR_DAMAGED);
+        }
     }
 }
 
