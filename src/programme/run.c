@@ -376,7 +376,12 @@ ErrorCode programme_run(Arena *arena, const Programme *programme, const Programm
     ASSERT(options->threads > 0 && options->diags != NULL);
     run.store_path = str_is_empty(options->store_path) ? io_join(arena, options->out, S("store"))
                                                        : options->store_path;
-    ErrorCode code = io_make_dirs(io_join(arena, options->out, S("stages")), err);
+    Str stages = io_join(arena, options->out, S("stages"));
+    /* One at a time over a folder: what a stage reads is what the stage before it wrote. */
+    CLEANUP(io_close_cleanup) IoFile lock = IO_FILE_CLOSED;
+    ErrorCode code = io_make_dirs(stages, err);
+    if (code == ERR_OK)
+        code = io_lock(io_join(arena, stages, S("lock")), &lock, err);
     for (size_t stage = 0; code == ERR_OK && stage < STAGE_COUNT; stage++)
         if (options->stages[stage])
             code = do_stage(&run, (Stage)stage, err);
