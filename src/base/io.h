@@ -60,6 +60,9 @@ MUST_USE ErrorCode io_read(IoFile *file, void *data, size_t size, size_t *ret_si
 MUST_USE ErrorCode io_read_at(IoFile *file, void *data, size_t size, uint64_t offset,
                               size_t *ret_size, Error *err);
 MUST_USE ErrorCode io_sync(IoFile *file, Error *err);
+/* Asks the system to begin writing out what was written, so that a later io_sync waits for less.
+   Promises nothing, and waits for nothing. */
+void io_sync_begin(const IoFile *file);
 MUST_USE ErrorCode io_file_size(IoFile *file, uint64_t *ret_size, Error *err);
 /* Close reports the error of a delayed write; the cleanup form cannot. */
 MUST_USE ErrorCode io_close(IoFile *file, Error *err);

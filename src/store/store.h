@@ -115,7 +115,7 @@ Str store_writer_temp_dir(const StoreWriter *writer);
 /* The dictionary that all batches are numbered by. Once. */
 MUST_USE ErrorCode store_writer_dict(StoreWriter *writer, const ConceptDict *dict, Error *err);
 /* Partitions are numbered from 0 in order of the persons' id hashes; any order, any thread, each
-   number once, durable on return. The batch is not needed afterwards. */
+   number once; durable once committed. The batch is not needed afterwards. */
 MUST_USE ErrorCode store_writer_add(StoreWriter *writer, size_t partition, const RecordBatch *batch,
                                     Error *err);
 /* The batch of resources of no person; may be left out. Any thread. */

@@ -14,6 +14,10 @@ typedef struct {
     bool is_written;
 } WrittenPartition;
 
+/* Files wait to be synced until there are so many of them, or until the commit: by then the disk
+   has most of what they hold, and the threads that made them have not stood still for it. */
+enum { UNSYNCED_MAX = 64 };
+
 struct StoreWriter {
     Arena *arena; /* of its own, under the lock below */
     pthread_mutex_t lock;
@@ -26,6 +30,8 @@ struct StoreWriter {
     Manifest manifest;
     bool has_dict;
     Vec(WrittenPartition) partitions;
+    IoFile unsynced[UNSYNCED_MAX]; /* written, open; under the lock */
+    size_t unsynced_count;
 };
 
 /* For cleaning up where nobody can be told: what is left is removed by the next writer. */
@@ -126,7 +132,40 @@ Str store_writer_temp_dir(const StoreWriter *writer)
 
 /* ---- writing files ---- */
 
-static ErrorCode write_parts(Str path, const Str *parts, size_t count, Error *err)
+/* Syncs and closes all that wait. Under the lock. */
+static ErrorCode sync_waiting(StoreWriter *writer, Error *err)
+{
+    ErrorCode code = ERR_OK;
+    while (code == ERR_OK && writer->unsynced_count > 0) {
+        IoFile *file = &writer->unsynced[writer->unsynced_count - 1];
+        code = io_sync(file, err);
+        if (code == ERR_OK)
+            code = io_close(file, err);
+        if (code == ERR_OK)
+            writer->unsynced_count--;
+    }
+    return code;
+}
+
+/* Takes the file over: it is synced and closed later. */
+static ErrorCode leave_unsynced(StoreWriter *writer, IoFile *file, Error *err)
+{
+    ErrorCode code = ERR_OK;
+    io_sync_begin(file);
+    pthread_mutex_lock(&writer->lock);
+    if (writer->unsynced_count == UNSYNCED_MAX)
+        code = sync_waiting(writer, err);
+    if (code == ERR_OK) {
+        IoFile *waiting = &writer->unsynced[writer->unsynced_count++];
+        *waiting = (IoFile){.fd = file->fd, .path = str_copy(writer->arena, file->path)};
+        *file = IO_FILE_CLOSED;
+    }
+    pthread_mutex_unlock(&writer->lock);
+    return code;
+}
+
+static ErrorCode write_parts(StoreWriter *writer, Str path, const Str *parts, size_t count,
+                             Error *err)
 {
     IoFile file CLEANUP(io_close_cleanup) = IO_FILE_CLOSED;
     ErrorCode code = io_create(path, &file, err);
@@ -134,11 +173,7 @@ static ErrorCode write_parts(Str path, const Str *parts, size_t count, Error *er
         if (parts[i].len > 0)
             code = io_write(&file, parts[i].ptr, parts[i].len, err);
     }
-    if (code == ERR_OK)
-        code = io_sync(&file, err);
-    if (code == ERR_OK)
-        code = io_close(&file, err);
-    return code;
+    return code == ERR_OK ? leave_unsynced(writer, &file, err) : code;
 }
 
 ErrorCode store_writer_dict(StoreWriter *writer, const ConceptDict *dict, Error *err)
@@ -146,8 +181,8 @@ ErrorCode store_writer_dict(StoreWriter *writer, const ConceptDict *dict, Error 
     ASSERT(!writer->has_dict);
     Arena *arena CLEANUP(arena_cleanup) = arena_create(0);
     Str bytes = concept_dict_serialise(dict, arena);
-    ErrorCode code =
-        write_parts(io_join(arena, writer->generation_path, S("concepts.brd")), &bytes, 1, err);
+    ErrorCode code = write_parts(writer, io_join(arena, writer->generation_path, S("concepts.brd")),
+                                 &bytes, 1, err);
     if (code != ERR_OK)
         return code;
     writer->manifest.dict =
@@ -156,7 +191,7 @@ ErrorCode store_writer_dict(StoreWriter *writer, const ConceptDict *dict, Error 
     return ERR_OK;
 }
 
-static ErrorCode write_batch(Arena *arena, Str path, const RecordBatch *batch,
+static ErrorCode write_batch(StoreWriter *writer, Arena *arena, Str path, const RecordBatch *batch,
                              ManifestFile *ret_file, Error *err)
 {
     static const char zeros[PARTITION_ALIGN];
@@ -169,7 +204,7 @@ static ErrorCode write_batch(Arena *arena, Str path, const RecordBatch *batch,
         {.ptr = (const char *)image.area, .len = image.area_size},
         {.ptr = zeros, .len = image.padding},
     };
-    code = write_parts(path, parts, COUNT_OF(parts), err);
+    code = write_parts(writer, path, parts, COUNT_OF(parts), err);
     if (code != ERR_OK)
         return code;
     *ret_file = (ManifestFile){
@@ -196,8 +231,9 @@ ErrorCode store_writer_add(StoreWriter *writer, size_t partition, const RecordBa
 {
     Arena *arena CLEANUP(arena_cleanup) = arena_create(0);
     ManifestFile file;
-    ErrorCode code = write_batch(
-        arena, store_partition_path(arena, writer->generation_path, partition), batch, &file, err);
+    ErrorCode code =
+        write_batch(writer, arena, store_partition_path(arena, writer->generation_path, partition),
+                    batch, &file, err);
     if (code != ERR_OK)
         return code;
     pthread_mutex_lock(&writer->lock);
@@ -214,8 +250,8 @@ ErrorCode store_writer_shared(StoreWriter *writer, const RecordBatch *batch, Err
 {
     Arena *arena CLEANUP(arena_cleanup) = arena_create(0);
     ManifestFile file;
-    ErrorCode code = write_batch(arena, io_join(arena, writer->generation_path, S("shared.brp")),
-                                 batch, &file, err);
+    ErrorCode code = write_batch(
+        writer, arena, io_join(arena, writer->generation_path, S("shared.brp")), batch, &file, err);
     if (code != ERR_OK)
         return code;
     pthread_mutex_lock(&writer->lock);
@@ -242,7 +278,9 @@ ErrorCode store_writer_commit(StoreWriter *writer, const StoreSource *source, Er
         manifest->partitions[i] = written->file;
     }
     manifest->source = *source;
-    ErrorCode code = io_sync_dir(writer->generation_path, err);
+    ErrorCode code = sync_waiting(writer, err);
+    if (code == ERR_OK)
+        code = io_sync_dir(writer->generation_path, err);
     if (code == ERR_OK)
         code = io_sync_dir(writer->path, err);
     if (code == ERR_OK)
@@ -262,6 +300,8 @@ void store_writer_end(StoreWriter *writer)
 {
     if (writer == NULL)
         return;
+    while (writer->unsynced_count > 0)
+        io_close_cleanup(&writer->unsynced[--writer->unsynced_count]);
     if (writer->temp_path.len > 0)
         best_effort(io_remove_tree(writer->temp_path, NULL));
     if (writer->generation_path.len > 0)
