@@ -345,8 +345,14 @@ static Pos read_entry_member(FhirReader *reader, Pos pos, Entry *entry)
         reader->frame->element = 0;
         return next;
     }
-    if (number == FHIR_ELEM_Bundle_entry_fullUrl && reader->text[*value] == '"')
-        (void)reader_string(reader, value, &entry->full_url);
+    if (number == FHIR_ELEM_Bundle_entry_fullUrl) {
+        bool is_string = reader->text[*value] == '"';
+        reader->frame->element = number;
+        if (!is_string || !reader_string(reader, value, &entry->full_url))
+            reader_report(reader, SEVERITY_WARNING,
+                          is_string ? REFUSAL_BAD_ESCAPE : REFUSAL_WANTS_STRING, *value);
+        reader->frame->element = 0;
+    }
     if (number == FHIR_ELEM_Bundle_entry_request && reader->text[*value] == '{')
         entry->is_deleted = str_eq(reader_peek(reader, value, S("method")), S("DELETE"));
     return (Pos){.at = reader_skip(reader, value), .out = pos.out};

@@ -125,6 +125,25 @@ TEST(what_is_missing_is_warned_of_and_kept)
     end(&reading);
 }
 
+TEST(a_full_url_that_is_no_text_is_warned_of)
+{
+    Str text = padded(arena, S("{\"resourceType\":\"Bundle\",\"type\":\"collection\",\"entry\":["
+                               "{\"fullUrl\":x\"urn:y\",\"resource\":{\"resourceType\":\"Patient\","
+                               "\"id\":\"a\"}},{\"fullUrl\":\"ur\\:n\",\"resource\":"
+                               "{\"resourceType\":\"Patient\",\"id\":\"b\"}}]}"));
+    Reading reading = begin(arena, (FhirReaderOptions){.split_bundles = true});
+    FhirParsed parsed;
+    fhir_reader_begin(reading.reader, text, S("f"), 1, &reading.diags);
+    CHECK(fhir_reader_next(reading.reader, &parsed) && !parsed.is_refused);
+    CHECK(fhir_reader_next(reading.reader, &parsed) && !parsed.is_refused);
+    CHECK_INT((int64_t)reading.diags.counts[SEVERITY_WARNING], 2);
+    if (CHECK_INT((int64_t)reading.diags.kept.count, 2)) {
+        CHECK_STR(reading.diags.kept.items[0].rule, S("fhir-wants-string"));
+        CHECK_STR(reading.diags.kept.items[1].path, S("Bundle.entry[1].fullUrl"));
+    }
+    end(&reading);
+}
+
 /* Depth counts objects and lists: 64 may be. */
 TEST(depth_has_a_limit)
 {
