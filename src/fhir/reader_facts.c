@@ -215,12 +215,7 @@ static bool take_number(Gather *gather, FhirNode node)
 void reader_facts(FhirReader *reader, const uint8_t *tape, size_t size, FhirFacts *ret_facts)
 {
     TapeArea area = {.bytes = tape, .size = size, .names.builder = reader->concepts};
-    Gather gather;
-    gather.reader = reader;
-    gather.facts = ret_facts;
-    gather.root = fhir_root(&area, 0);
-    gather.concept_count = 0;
-    memset(gather.has, 0, sizeof gather.has);
+    Gather gather = {.reader = reader, .facts = ret_facts, .root = fhir_root(&area, 0)};
     uint16_t type = gather.root.type;
     *ret_facts =
         (FhirFacts){.type = type, .day = DAY_NONE, .instant_ms = INT64_MIN, .number = INT64_MIN};
@@ -229,9 +224,8 @@ void reader_facts(FhirReader *reader, const uint8_t *tape, size_t size, FhirFact
     find_fields(&gather);
     /* Every resource type has Resource's own elements first. */
     FhirNode id = root_child(&gather, FHIR_ELEM_Resource_id);
-    uint32_t id_at = id.area == NULL ? 0 : id.at;
-    if (tape[id_at] == TAPE_UUID) {
-        tape_uuid_text(tape + id_at + 1, reader->own_id);
+    if (id.area != NULL && tape[id.at] == TAPE_UUID) {
+        tape_uuid_text(tape + id.at + 1, reader->own_id);
         ret_facts->id = (Str){reader->own_id, TAPE_UUID_TEXT_BYTES};
     } else {
         ret_facts->id = fhir_text(id, reader->scratch);

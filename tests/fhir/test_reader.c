@@ -26,88 +26,91 @@ static void end(Reading *reading)
 }
 
 /* Each row breaks one rule; rows of which two are broken fix which one is named. */
+static const struct {
+    const char *json;
+    const char *rule;
+    const char *path;
+} refusals[] = {
+    /* clang-format off */
+    {PATIENT("\"id\":\"\xff\""), "json-utf8", ""},
+    {"{\"resourceType\":\"Patient\",\"id\":\"a", "json-string", ""},
+    {PATIENT("\"id\":\"a\tb\""), "json-string", ""},
+    {PATIENT("\"id\" \"a\""), "json-syntax", "Patient"},
+    {PATIENT("\"active\":true \"id\":\"a\""), "json-syntax", "Patient.active"},
+    {PATIENT("\"language\":\"\\x\""), "json-escape", "Patient.language"},
+    {PATIENT("\"language\":\"\\u0000\""), "json-escape", "Patient.language"},
+    {PATIENT("\"language\":\"\\ud800x\""), "json-escape", "Patient.language"},
+    {PATIENT("\"language\":\"\\udc00\""), "json-escape", "Patient.language"},
+    {"[]", "fhir-not-a-resource", ""},
+    {"{\"id\":\"a\"}", "fhir-resource-type", ""},
+    {"{\"resourceType\":\"Patent\"}", "fhir-resource-type", ""},
+    {"{\"resourceType\":\"DomainResource\"}", "fhir-resource-type", ""},
+    {"{\"resourceType\":\"HumanName\"}", "fhir-resource-type", ""},
+    {PATIENT("\"active\":true,\"active\":true"), "fhir-duplicate-element", "Patient.active"},
+    {PATIENT("\"_active\":{\"id\":\"a\"},\"_active\":{\"id\":\"a\"}"), "fhir-duplicate-element", "Patient._active"},
+    {PATIENT("\"colour\":\"red\""), "fhir-unknown-element", "Patient.colour"},
+    {PATIENT("\"name\":[{\"given\":[\"a\"]},{\"givven\":[\"b\"]}]"), "fhir-unknown-element", "Patient.name[1].givven"},
+    {PATIENT("\"_name\":[{\"id\":\"a\"}]"), "fhir-unknown-element", "Patient._name"},
+    {OBS("\"valueInteger\":1,\"valueString\":\"a\""), "fhir-second-choice", "Observation.valueString"},
+    {PATIENT("\"name\":{\"family\":\"a\"}"), "fhir-wants-list", "Patient.name"},
+    {PATIENT("\"active\":[true]"), "fhir-wants-single", "Patient.active"},
+    {PATIENT("\"name\":[[{}]]"), "fhir-wants-object", "Patient.name[0]"},
+    {PATIENT("\"name\":[\"a\"]"), "fhir-wants-object", "Patient.name[0]"},
+    {PATIENT("\"id\":12"), "fhir-wants-string", "Patient.id"},
+    {PATIENT("\"birthDate\":2000"), "fhir-wants-string", "Patient.birthDate"},
+    {OBS("\"component\":[{\"code\":{\"text\":\"a\"}},{\"code\":{\"text\":\"b\"},\"valueQuantity\":{\"value\":\"12\"}}]"),
+     "fhir-wants-number", "Observation.component[1].valueQuantity.value"},
+    {PATIENT("\"active\":\"true\""), "fhir-wants-boolean", "Patient.active"},
+    {PATIENT("\"active\":truer"), "fhir-wants-boolean", "Patient.active"},
+    {PATIENT("\"name\":[]"), "fhir-empty", "Patient.name"},
+    {PATIENT("\"maritalStatus\":{}"), "fhir-empty", "Patient.maritalStatus"},
+    {PATIENT("\"id\":\"\""), "fhir-empty", "Patient.id"},
+    {PATIENT("\"language\":null"), "fhir-null", "Patient.language"},
+    {PATIENT("\"name\":[null]"), "fhir-wants-object", "Patient.name[0]"},
+    {PATIENT("\"birthDate\":\"2021-02-30\""), "fhir-date", "Patient.birthDate"},
+    {PATIENT("\"birthDate\":\"2021-02-03T00:00:00Z\""), "fhir-date", "Patient.birthDate"},
+    {PATIENT("\"birthDate\":\"21-02-03\""), "fhir-date", "Patient.birthDate"},
+    {OBS("\"effectiveDateTime\":\"2021-02-03T10:00:00\""), "fhir-date", "Observation.effectiveDateTime"},
+    {OBS("\"effectiveDateTime\":\"2021-02-03T10:00Z\""), "fhir-date", "Observation.effectiveDateTime"},
+    {OBS("\"effectiveDateTime\":\"2021-02-03T24:00:00Z\""), "fhir-date", "Observation.effectiveDateTime"},
+    {OBS("\"issued\":\"2021-02-03\""), "fhir-date", "Observation.issued"},
+    {OBS("\"valueTime\":\"8:30\""), "fhir-date", "Observation.valueTime"},
+    {OBS("\"valueInteger\":1.0"), "fhir-integer", "Observation.valueInteger"},
+    {OBS("\"valueInteger\":2147483648"), "fhir-integer", "Observation.valueInteger"},
+    {OBS("\"valueInteger\":01"), "fhir-integer", "Observation.valueInteger"},
+    {PATIENT("\"telecom\":[{\"rank\":0}]"), "fhir-integer", "Patient.telecom[0].rank"},
+    {OBS("\"valueQuantity\":{\"value\":1.}"), "fhir-decimal", "Observation.valueQuantity.value"},
+    {OBS("\"valueQuantity\":{\"value\":00.5}"), "fhir-decimal", "Observation.valueQuantity.value"},
+    {PATIENT("\"id\":\"a_b\""), "fhir-id", "Patient.id"},
+    {PATIENT("\"gender\":\" male\""), "fhir-code", "Patient.gender"},
+    {PATIENT("\"implicitRules\":\"a b\""), "fhir-uri", "Patient.implicitRules"},
+    {PATIENT("\"extension\":[{\"url\":\"u\",\"valueOid\":\"urn:oid:1.02\"}]"), "fhir-oid", "Patient.extension[0].valueOid"},
+    {PATIENT("\"extension\":[{\"url\":\"u\",\"valueUuid\":\"urn:uuid:1\"}]"), "fhir-uuid", "Patient.extension[0].valueUuid"},
+    {PATIENT("\"photo\":[{\"data\":\"a*b\"}]"), "fhir-base64", "Patient.photo[0].data"},
+    {"{\"resourceType\":\"Bundle\",\"type\":\"searchset\",\"entry\":[{\"response\":{\"status\":\"200\"}}]}", "fhir-bundle-kind", "Bundle.entry"},
+    {"{\"resourceType\":\"Bundle\",\"type\":\"searchset\",\"entry\":[{\"resource\":{\"resourceType\":\"Patient\",\"active\":1}}]}",
+     "fhir-wants-boolean", "Bundle.entry[0].resource.active"},
+    /* clang-format on */
+};
+
 TEST(refusals_name_the_rule_and_the_place)
 {
-    static const struct {
-        const char *json;
-        const char *rule;
-        const char *path;
-    } rows[] = {
-        /* clang-format off */
-        {PATIENT("\"id\":\"\xff\""), "json-utf8", ""},
-        {"{\"resourceType\":\"Patient\",\"id\":\"a", "json-string", ""},
-        {PATIENT("\"id\":\"a\tb\""), "json-string", ""},
-        {PATIENT("\"id\" \"a\""), "json-syntax", "Patient"},
-        {PATIENT("\"active\":true \"id\":\"a\""), "json-syntax", "Patient.active"},
-        {PATIENT("\"language\":\"\\x\""), "json-escape", "Patient.language"},
-        {PATIENT("\"language\":\"\\u0000\""), "json-escape", "Patient.language"},
-        {PATIENT("\"language\":\"\\ud800x\""), "json-escape", "Patient.language"},
-        {PATIENT("\"language\":\"\\udc00\""), "json-escape", "Patient.language"},
-        {"[]", "fhir-not-a-resource", ""},
-        {"{\"id\":\"a\"}", "fhir-resource-type", ""},
-        {"{\"resourceType\":\"Patent\"}", "fhir-resource-type", ""},
-        {"{\"resourceType\":\"DomainResource\"}", "fhir-resource-type", ""},
-        {"{\"resourceType\":\"HumanName\"}", "fhir-resource-type", ""},
-        {PATIENT("\"active\":true,\"active\":true"), "fhir-duplicate-element", "Patient.active"},
-        {PATIENT("\"_active\":{\"id\":\"a\"},\"_active\":{\"id\":\"a\"}"), "fhir-duplicate-element", "Patient._active"},
-        {PATIENT("\"colour\":\"red\""), "fhir-unknown-element", "Patient.colour"},
-        {PATIENT("\"name\":[{\"given\":[\"a\"]},{\"givven\":[\"b\"]}]"), "fhir-unknown-element", "Patient.name[1].givven"},
-        {PATIENT("\"_name\":[{\"id\":\"a\"}]"), "fhir-unknown-element", "Patient._name"},
-        {OBS("\"valueInteger\":1,\"valueString\":\"a\""), "fhir-second-choice", "Observation.valueString"},
-        {PATIENT("\"name\":{\"family\":\"a\"}"), "fhir-wants-list", "Patient.name"},
-        {PATIENT("\"active\":[true]"), "fhir-wants-single", "Patient.active"},
-        {PATIENT("\"name\":[[{}]]"), "fhir-wants-object", "Patient.name[0]"},
-        {PATIENT("\"name\":[\"a\"]"), "fhir-wants-object", "Patient.name[0]"},
-        {PATIENT("\"id\":12"), "fhir-wants-string", "Patient.id"},
-        {PATIENT("\"birthDate\":2000"), "fhir-wants-string", "Patient.birthDate"},
-        {OBS("\"component\":[{\"code\":{\"text\":\"a\"}},{\"code\":{\"text\":\"b\"},\"valueQuantity\":{\"value\":\"12\"}}]"),
-         "fhir-wants-number", "Observation.component[1].valueQuantity.value"},
-        {PATIENT("\"active\":\"true\""), "fhir-wants-boolean", "Patient.active"},
-        {PATIENT("\"active\":truer"), "fhir-wants-boolean", "Patient.active"},
-        {PATIENT("\"name\":[]"), "fhir-empty", "Patient.name"},
-        {PATIENT("\"maritalStatus\":{}"), "fhir-empty", "Patient.maritalStatus"},
-        {PATIENT("\"id\":\"\""), "fhir-empty", "Patient.id"},
-        {PATIENT("\"language\":null"), "fhir-null", "Patient.language"},
-        {PATIENT("\"name\":[null]"), "fhir-wants-object", "Patient.name[0]"},
-        {PATIENT("\"birthDate\":\"2021-02-30\""), "fhir-date", "Patient.birthDate"},
-        {PATIENT("\"birthDate\":\"2021-02-03T00:00:00Z\""), "fhir-date", "Patient.birthDate"},
-        {PATIENT("\"birthDate\":\"21-02-03\""), "fhir-date", "Patient.birthDate"},
-        {OBS("\"effectiveDateTime\":\"2021-02-03T10:00:00\""), "fhir-date", "Observation.effectiveDateTime"},
-        {OBS("\"effectiveDateTime\":\"2021-02-03T10:00Z\""), "fhir-date", "Observation.effectiveDateTime"},
-        {OBS("\"effectiveDateTime\":\"2021-02-03T24:00:00Z\""), "fhir-date", "Observation.effectiveDateTime"},
-        {OBS("\"issued\":\"2021-02-03\""), "fhir-date", "Observation.issued"},
-        {OBS("\"valueTime\":\"8:30\""), "fhir-date", "Observation.valueTime"},
-        {OBS("\"valueInteger\":1.0"), "fhir-integer", "Observation.valueInteger"},
-        {OBS("\"valueInteger\":2147483648"), "fhir-integer", "Observation.valueInteger"},
-        {OBS("\"valueInteger\":01"), "fhir-integer", "Observation.valueInteger"},
-        {PATIENT("\"telecom\":[{\"rank\":0}]"), "fhir-integer", "Patient.telecom[0].rank"},
-        {OBS("\"valueQuantity\":{\"value\":1.}"), "fhir-decimal", "Observation.valueQuantity.value"},
-        {OBS("\"valueQuantity\":{\"value\":00.5}"), "fhir-decimal", "Observation.valueQuantity.value"},
-        {PATIENT("\"id\":\"a_b\""), "fhir-id", "Patient.id"},
-        {PATIENT("\"gender\":\" male\""), "fhir-code", "Patient.gender"},
-        {PATIENT("\"implicitRules\":\"a b\""), "fhir-uri", "Patient.implicitRules"},
-        {PATIENT("\"extension\":[{\"url\":\"u\",\"valueOid\":\"urn:oid:1.02\"}]"), "fhir-oid", "Patient.extension[0].valueOid"},
-        {PATIENT("\"extension\":[{\"url\":\"u\",\"valueUuid\":\"urn:uuid:1\"}]"), "fhir-uuid", "Patient.extension[0].valueUuid"},
-        {PATIENT("\"photo\":[{\"data\":\"a*b\"}]"), "fhir-base64", "Patient.photo[0].data"},
-        {"{\"resourceType\":\"Bundle\",\"type\":\"searchset\",\"entry\":[{\"response\":{\"status\":\"200\"}}]}", "fhir-bundle-kind", "Bundle.entry"},
-        {"{\"resourceType\":\"Bundle\",\"type\":\"searchset\",\"entry\":[{\"resource\":{\"resourceType\":\"Patient\",\"active\":1}}]}",
-         "fhir-wants-boolean", "Bundle.entry[0].resource.active"},
-        /* clang-format on */
-    };
-    for (size_t i = 0; i < COUNT_OF(rows); i++) {
-        Str text = padded(arena, str_from_c(rows[i].json));
+    for (size_t i = 0; i < COUNT_OF(refusals); i++) {
+        Str text = padded(arena, str_from_c(refusals[i].json));
         Reading reading =
             begin(arena, (FhirReaderOptions){.keep_narrative = true, .split_bundles = true});
         FhirParsed parsed;
         fhir_reader_begin(reading.reader, text, S("f"), 1, &reading.diags);
-        CHECK_ROW(rows[i].json, fhir_reader_next(reading.reader, &parsed), true);
-        CHECK_ROW(rows[i].json, parsed.is_refused, true);
-        CHECK_ROW(rows[i].json, (int64_t)reading.diags.counts[SEVERITY_ERROR], 1);
+        CHECK_ROW(refusals[i].json, fhir_reader_next(reading.reader, &parsed), true);
+        CHECK_ROW(refusals[i].json, parsed.is_refused, true);
+        CHECK_ROW(refusals[i].json, (int64_t)reading.diags.counts[SEVERITY_ERROR], 1);
         if (reading.diags.kept.count == 1) {
-            CHECK_ROW_STR(rows[i].json, reading.diags.kept.items[0].rule, str_from_c(rows[i].rule));
-            CHECK_ROW_STR(rows[i].json, reading.diags.kept.items[0].path, str_from_c(rows[i].path));
+            CHECK_ROW_STR(refusals[i].json, reading.diags.kept.items[0].rule,
+                          str_from_c(refusals[i].rule));
+            CHECK_ROW_STR(refusals[i].json, reading.diags.kept.items[0].path,
+                          str_from_c(refusals[i].path));
         }
-        CHECK_ROW(rows[i].json, fhir_reader_next(reading.reader, &parsed), false);
+        CHECK_ROW(refusals[i].json, fhir_reader_next(reading.reader, &parsed), false);
         end(&reading);
     }
 }
