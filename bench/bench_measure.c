@@ -85,13 +85,13 @@ int main(void)
     Arena *arena = arena_create(0);
     Store *store = make_store(arena, bench_scratch(arena));
     const MeasurePlan *plan = make_plan(arena, store);
-    double persons = (double)store_info(store)->persons * PASSES / 1e3;
+    double persons = (double)store_info(store)->persons * PASSES;
     (void)measure(plan, store, 2); /* verifies the partitions once */
     for (size_t run = 0; run < bench_runs(); run++) {
         double one = measure(plan, store, 1);
         double two = measure(plan, store, 2);
-        bench_figure("measure, 1 thread", persons / one, "thousand persons/s");
-        bench_figure("measure, 2 threads", persons / two, "thousand persons/s");
+        bench_figure("measure, 1 thread", persons / one, "persons/s");
+        bench_figure("measure, 2 threads", persons / two, "persons/s");
         bench_figure("measure, 2 threads over 1", one / two, "times");
     }
     store_close(store);
