@@ -21,6 +21,7 @@ typedef struct {
     RecordSlice slice;
     uint32_t from;
     uint32_t to;
+    uint32_t begin;     /* the first entry of the window as it stands */
     uint32_t *tally_of; /* by entry less `from`; NO_TALLY: does not count */
     Tally *tallies;
     uint32_t tally_count;
@@ -114,15 +115,37 @@ int64_t attribution_entry_instant(Record record, uint32_t entry)
     return moment_first_ms(moment, 0);
 }
 
-/* Above zero when a's latest encounter is the later one. Tapes are opened only within a day. */
+/* Local days of the same instant lie at most this many apart: offsets go from -14:00 to +14:00. */
+enum { LOCAL_DAYS_APART = 2 };
+
+/* When the organisation was last visited. The last entry in order of local days need not be the
+   latest instant: those of the days just before it are looked at too. */
+static int64_t latest_instant(const Window *window, const Tally *tally)
+{
+    const int32_t *days = window->slice.days;
+    uint32_t number = (uint32_t)(tally - window->tallies);
+    int64_t latest = INT64_MIN;
+    for (uint32_t entry = tally->latest + 1; entry > window->begin; entry--) {
+        if (days[entry - 1] + LOCAL_DAYS_APART < days[tally->latest])
+            break;
+        if (window->tally_of[entry - 1 - window->from] != number)
+            continue;
+        int64_t instant = attribution_entry_instant(window->record, entry - 1);
+        latest = instant > latest ? instant : latest;
+    }
+    return latest;
+}
+
+/* Above zero when a's latest encounter is the later one. Tapes are opened only where the days leave
+   it open. */
 static int compare_latest(const Window *window, const Tally *a, const Tally *b)
 {
     int32_t a_day = window->slice.days[a->latest];
     int32_t b_day = window->slice.days[b->latest];
-    if (a_day != b_day)
+    if (a_day > b_day + LOCAL_DAYS_APART || b_day > a_day + LOCAL_DAYS_APART)
         return a_day < b_day ? -1 : 1;
-    int64_t a_instant = attribution_entry_instant(window->record, a->latest);
-    int64_t b_instant = attribution_entry_instant(window->record, b->latest);
+    int64_t a_instant = latest_instant(window, a);
+    int64_t b_instant = latest_instant(window, b);
     return (a_instant > b_instant) - (a_instant < b_instant);
 }
 
@@ -212,16 +235,17 @@ static void plurality_decide(const AttributionRule *rule, Record record, const i
     if (window.from == window.to)
         return;
     window_fill(&window, arena);
-    uint32_t begin = window.from;
     uint32_t end = window.from;
+    window.begin = window.from;
     for (size_t i = 0; i < count; i++) {
         uint32_t end_before = end;
-        uint32_t begin_before = begin;
+        uint32_t begin_before = window.begin;
         for (; end < window.to && window.slice.days[end] < days[i]; end++)
             window_add(&window, end);
-        for (; begin < end && window.slice.days[begin] < decisions[i].from_day; begin++)
-            window_take_away(&window, begin);
-        if (i == 0 || end != end_before || begin != begin_before)
+        for (; window.begin < end && window.slice.days[window.begin] < decisions[i].from_day;
+             window.begin++)
+            window_take_away(&window, window.begin);
+        if (i == 0 || end != end_before || window.begin != begin_before)
             window_decide(&window, &decisions[i]);
         else
             decision_repeat(&decisions[i - 1], &decisions[i]);

@@ -48,8 +48,11 @@ TEST(organisation_with_most_encounters_before_the_day)
          {{"2019-03-01T10:00:00Z", "b"}, {"2019-03-01T11:00:00Z", "a"}}},
         {"instants have offsets", "b", ATTRIBUTION_TIED, 1,
          {{"2019-03-01T10:00:00-05:00", "b"}, {"2019-03-01T11:00:00Z", "a"}}},
-        {"a day is the later one whatever the offset", "a", ATTRIBUTION_TIED, 1,
+        {"the later instant, whatever the local day", "b", ATTRIBUTION_TIED, 1,
          {{"2019-03-01T23:00:00-05:00", "b"}, {"2019-03-02T01:00:00+05:00", "a"}}},
+        {"an organisation's own latest too", "b", ATTRIBUTION_TIED, 2,
+         {{"2019-03-01T23:00:00-05:00", "b"}, {"2019-03-02T01:00:00+05:00", "b"},
+          {"2019-02-01", "a"}, {"2019-03-02T02:00:00Z", "a"}}},
         {"tie to the end: the lower id", "a", ATTRIBUTION_TIED, 1,
          {{"2019-03-01T10:00:00Z", "b"}, {"2019-03-01T11:00:00+01:00", "a"}}},
         {"ids by bytes", "B", ATTRIBUTION_TIED, 1, {{"2019-03-01", "a"}, {"2019-03-01", "B"}}},
@@ -187,7 +190,8 @@ typedef struct {
     Str organisation;
     uint32_t count;
     int32_t latest_day;
-    int64_t latest_instant;
+    int64_t latest_instant; /* of the last entry in order of day */
+    int64_t last_visit;     /* whatever its local day */
 } Rank;
 
 /* Descending in what makes an organisation come first. */
@@ -197,10 +201,8 @@ static int compare_ranks(const void *a, const void *b)
     const Rank *right = b;
     if (left->count != right->count)
         return left->count > right->count ? -1 : 1;
-    if (left->latest_day != right->latest_day)
-        return left->latest_day > right->latest_day ? -1 : 1;
-    if (left->latest_instant != right->latest_instant)
-        return left->latest_instant > right->latest_instant ? -1 : 1;
+    if (left->last_visit != right->last_visit)
+        return left->last_visit > right->last_visit ? -1 : 1;
     return str_cmp(left->organisation, right->organisation);
 }
 
@@ -216,9 +218,12 @@ static size_t rank_organisations(const Seen *seen, size_t count, int32_t day, Ra
         if (k == rank_count)
             ranks[rank_count++] = (Rank){.organisation = seen[i].organisation,
                                          .latest_day = INT32_MIN,
-                                         .latest_instant = INT64_MIN};
+                                         .latest_instant = INT64_MIN,
+                                         .last_visit = INT64_MIN};
         Rank *rank = &ranks[k];
         rank->count++;
+        if (seen[i].instant > rank->last_visit)
+            rank->last_visit = seen[i].instant;
         bool later = seen[i].day > rank->latest_day ||
                      (seen[i].day == rank->latest_day && seen[i].instant > rank->latest_instant);
         if (later) {
