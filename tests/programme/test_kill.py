@@ -53,7 +53,9 @@ def limited(size):
 def run_out_of_room(folder, whole):
     """The command says that it cannot write (5), and what is there stays good to go on from."""
     wrong = []
-    for number, size in enumerate((0, 100, 500, 2000, 5000, 10000, 20000, 40000, 80000)):
+    # A sanitizer's run-time writes a file of its own before the command's first line.
+    sizes = (0,) if not os.environ.get("BRAID_SANITIZED") else ()
+    for number, size in enumerate((*sizes, 100, 500, 2000, 5000, 10000, 20000, 40000, 80000)):
         out = Path(folder) / f"full-{number}"
         failing = subprocess.run(command(out), cwd=ROOT, check=False, capture_output=True, text=True,
                                  preexec_fn=limited(size))

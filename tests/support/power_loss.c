@@ -295,11 +295,13 @@ int full_disk_hook(void *context, const IoEvent *event, size_t *size)
     FullDisk *disk = context;
     if (event->op != IO_WRITE)
         return 0;
-    if (disk->writes_left > 0) {
-        disk->writes_left--;
-        return 0;
-    }
-    disk->has_failed = true;
+    /* Workers write at the same time. */
+    size_t left = __atomic_load_n(&disk->writes_left, __ATOMIC_RELAXED);
+    while (left > 0)
+        if (__atomic_compare_exchange_n(&disk->writes_left, &left, left - 1, true, __ATOMIC_RELAXED,
+                                        __ATOMIC_RELAXED))
+            return 0;
+    __atomic_store_n(&disk->has_failed, true, __ATOMIC_RELAXED);
     *size /= 2; /* some of it still goes through */
     return ENOSPC;
 }
