@@ -9,6 +9,7 @@
 enum {
     CHUNK_BYTES_MIN = 256 << 10,
     CHUNK_BYTES_MAX = 4 << 20,
+    OVERHEAD_OF_MEMORY = 2, /* half: what is freed in pieces of many sizes does not all go back */
     CHUNKS_OF_MEMORY = 256, /* a chunk is at most this part of the memory */
     DOCUMENT_OF_MEMORY = 5, /* and a document this */
     RESOURCE_OF_MEMORY = 8, /* a resource this, where no limit is given */
@@ -379,10 +380,18 @@ static void tell_stage(const Load *load, Str stage)
         load->options->on_stage(load->options->context, stage);
 }
 
+/* What is left for spills and for merging: the program itself, the allocator's blocks and the
+   thread's stacks count towards memory_max too. */
+static size_t memory_for_records(const Load *load)
+{
+    return load->memory_max - load->memory_max / OVERHEAD_OF_MEMORY;
+}
+
 static ErrorCode read_all(Load *load, Error *err)
 {
     size_t workers_bytes = load->threads * WORKER_FACTOR * CHUNK_BYTES_MAX;
-    size_t left = load->memory_max > workers_bytes ? load->memory_max - workers_bytes : 0;
+    size_t memory = memory_for_records(load);
+    size_t left = memory > workers_bytes ? memory - workers_bytes : 0;
     const SpillOptions spill_options = {
         .folder = store_writer_temp_dir(load->writer),
         .name = "spill",
@@ -422,7 +431,7 @@ static ErrorCode merge_all(Load *load, Error *err)
         .dict = dict,
         .renumber = renumber,
         .threads = load->threads,
-        .memory_max = load->memory_max,
+        .memory_max = memory_for_records(load),
         .progress = load->options->progress,
         .report = load->report,
     };
