@@ -395,7 +395,7 @@ static void read_head(ContractReader *reader, const YamlNode *root)
     }
     const YamlNode *currency = yaml_find(root, S("currency"));
     Str code;
-    /* Amounts are checked against the digits of some currency all the same. */
+    /* Amounts are checked against some digits all the same; ISO 4217's XXX is no currency. */
     contract->currency = (Currency){.code = "XXX", .digits = 2};
     if (currency != NULL && contract_text(reader, currency, &code) &&
         !currency_find(code, &contract->currency))

@@ -22,7 +22,7 @@ static bool attribute_partition(void *context, size_t worker, size_t partition,
 {
     MapWork *work = context;
     const AttributionRule *rule = &work->run->programme->attribution;
-    uint32_t *of = work->map->of[partition]; /* ConceptIds for now */
+    uint32_t *of = work->map->of[partition]; /* ConceptIds, until they are numbered */
     for (uint32_t row = 0; row < batch->person_count; row++) {
         Record record = {.batch = batch, .row = row};
         of[row] =
