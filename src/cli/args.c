@@ -52,12 +52,17 @@ static ErrorCode find_command(Cli *cli, size_t count, const Str *words, size_t *
     return unknown_command(cli, members.len > 0 ? two : words[0]);
 }
 
+static bool takes(const Cli *cli, OptionId option)
+{
+    return (cli->command->options >> option & 1) != 0;
+}
+
 static ErrorCode unknown_option(Cli *cli, Str name)
 {
     Str known[OPTION_COUNT];
     size_t count = 0;
     for (size_t i = 0; i < OPTION_COUNT; i++)
-        if ((cli->command->options >> i & 1) != 0)
+        if (takes(cli, (OptionId)i))
             known[count++] = cli_options[i].name;
     const Str *near = yaml_nearest_name(name, known, count);
     if (near == NULL)
@@ -65,6 +70,22 @@ static ErrorCode unknown_option(Cli *cli, Str name)
                          STR_ARG(cli->command->name), STR_ARG(name), STR_ARG(cli->command->name));
     return error_set(&cli->err, ERR_USAGE, "%.*s has no option --%.*s; did you mean --%.*s?",
                      STR_ARG(cli->command->name), STR_ARG(name), STR_ARG(*near));
+}
+
+static ErrorCode lacks_value(Cli *cli, OptionId option)
+{
+    return error_set(&cli->err, ERR_USAGE, "--%.*s needs a value: %.*s",
+                     STR_ARG(cli_options[option].name), STR_ARG(cli_options[option].value));
+}
+
+/* The option's value is the next word. */
+static ErrorCode take_value(Cli *cli, OptionId option, size_t count, const Str *words, size_t *at)
+{
+    if (*at + 1 >= count || str_is_empty(words[*at + 1]))
+        return lacks_value(cli, option);
+    VEC_PUSH(cli->arena, &cli->given, (GivenOption){.option = option, .value = words[*at + 1]});
+    ++*at;
+    return ERR_OK;
 }
 
 /* One option from words[*at]; moves *at past what it used beyond the first word. */
@@ -80,22 +101,17 @@ static ErrorCode parse_option(Cli *cli, size_t count, const Str *words, size_t *
     }
     size_t option = 0;
     while (option < OPTION_COUNT &&
-           !((cli->command->options >> option & 1) != 0 && str_eq(cli_options[option].name, name)))
+           !(takes(cli, (OptionId)option) && str_eq(cli_options[option].name, name)))
         option++;
     if (option == OPTION_COUNT)
         return unknown_option(cli, name);
     bool wants_value = !str_is_empty(cli_options[option].value);
     if (has_value && !wants_value)
         return error_set(&cli->err, ERR_USAGE, "--%.*s takes no value", STR_ARG(name));
-    if (wants_value && !has_value) {
-        if (*at + 1 >= count)
-            return error_set(&cli->err, ERR_USAGE, "--%.*s needs a value: %.*s", STR_ARG(name),
-                             STR_ARG(cli_options[option].value));
-        value = words[++*at];
-    }
+    if (wants_value && !has_value)
+        return take_value(cli, (OptionId)option, count, words, at);
     if (wants_value && str_is_empty(value))
-        return error_set(&cli->err, ERR_USAGE, "--%.*s needs a value: %.*s", STR_ARG(name),
-                         STR_ARG(cli_options[option].value));
+        return lacks_value(cli, (OptionId)option);
     VEC_PUSH(cli->arena, &cli->given, (GivenOption){.option = (OptionId)option, .value = value});
     return ERR_OK;
 }
@@ -114,6 +130,8 @@ ErrorCode cli_parse(Cli *cli, size_t count, const Str *words)
             VEC_PUSH(cli->arena, &cli->given, (GivenOption){.option = OPTION_HELP});
         else if (!only_arguments && str_starts_with(words[at], S("--")))
             code = parse_option(cli, count, words, &at);
+        else if (!only_arguments && str_eq(words[at], S("-I")) && takes(cli, OPTION_LIBRARY))
+            code = take_value(cli, OPTION_LIBRARY, count, words, &at);
         else if (!only_arguments && words[at].len > 1 && words[at].ptr[0] == '-')
             code = error_set(&cli->err, ERR_USAGE,
                              "'%.*s' is no option: options begin with two dashes (a file of that "
@@ -149,6 +167,19 @@ Str cli_text(const Cli *cli, OptionId option)
         if (cli->given.items[i - 1].option == option)
             return cli->given.items[i - 1].value;
     return (Str){0};
+}
+
+size_t cli_texts(const Cli *cli, OptionId option, Str *texts)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < cli->given.count; i++) {
+        if (cli->given.items[i].option != option)
+            continue;
+        if (texts != NULL)
+            texts[count] = cli->given.items[i].value;
+        count++;
+    }
+    return count;
 }
 
 ErrorCode cli_number(Cli *cli, OptionId option, int64_t least, int64_t most, int64_t *ret_value)

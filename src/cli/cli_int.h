@@ -69,6 +69,8 @@ MUST_USE ErrorCode cli_parse(Cli *cli, size_t count, const Str *words);
 bool cli_has(const Cli *cli, OptionId option);
 /* The last value that was given, or the empty Str. */
 Str cli_text(const Cli *cli, OptionId option);
+/* How often it was given; fills in all its values unless texts is NULL. */
+size_t cli_texts(const Cli *cli, OptionId option, Str *texts);
 /* Each reads the option's value, leaving *ret_value alone when it was not given. */
 MUST_USE ErrorCode cli_number(Cli *cli, OptionId option, int64_t least, int64_t most,
                               int64_t *ret_value);
@@ -90,6 +92,8 @@ ExitCode cli_finish(Cli *cli, ExitCode code);
 void cli_show_findings(const Cli *cli, const DiagList *diags);
 /* {"severity", "file", "line", "column", "rule", "path", "text"} */
 void cli_json_finding(JsonWriter *json, const Diag *diag);
+/* All findings that were kept as NDJSON into the file of --findings, if it was given. */
+MUST_USE ErrorCode cli_write_findings(Cli *cli, const DiagList *diags);
 /* The member "findings" with those that were kept. */
 void cli_json_findings(JsonWriter *json, const DiagList *diags);
 /* A document's findings as the result of a check: text, or with --json {"findings":[…]}. */

@@ -3,23 +3,6 @@
 #include "cli/cli_int.h"
 #include "intake/intake.h"
 
-/* Findings as NDJSON into the file of --findings. */
-static ErrorCode write_findings(Cli *cli, const DiagList *diags)
-{
-    Str path = cli_text(cli, OPTION_FINDINGS);
-    if (str_is_empty(path))
-        return ERR_OK;
-    StrBuf lines;
-    strbuf_init(&lines, cli->arena, 0);
-    JsonWriter json;
-    json_writer_init(&json, &lines, false);
-    VEC_FOREACH (Diag, diag, &diags->kept) {
-        cli_json_finding(&json, diag);
-        json_line_end(&json);
-    }
-    return io_write_file(path, strbuf_str(&lines), &cli->err);
-}
-
 static void show_json(Cli *cli, const IntakeReport *report, const DiagList *diags)
 {
     JsonWriter json;
@@ -102,7 +85,7 @@ ExitCode cmd_load(Cli *cli)
     if (str_is_empty(cli_text(cli, OPTION_FINDINGS)))
         cli_show_findings(cli, &diags);
     if (code == ERR_OK)
-        code = write_findings(cli, &diags);
+        code = cli_write_findings(cli, &diags);
     if (code != ERR_OK)
         return cli_fail(cli);
     if (cli_has(cli, OPTION_JSON))

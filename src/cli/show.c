@@ -6,6 +6,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/io.h"
 #include "cli/cli_int.h"
 
 enum { FINDINGS_SHOWN = 20 };
@@ -58,6 +59,22 @@ void cli_json_finding(JsonWriter *json, const Diag *diag)
     json_member_str(json, S("path"), diag->path);
     json_member_str(json, S("text"), diag->text);
     json_object_end(json);
+}
+
+ErrorCode cli_write_findings(Cli *cli, const DiagList *diags)
+{
+    Str path = cli_text(cli, OPTION_FINDINGS);
+    if (str_is_empty(path))
+        return ERR_OK;
+    StrBuf lines;
+    strbuf_init(&lines, cli->arena, 0);
+    JsonWriter json;
+    json_writer_init(&json, &lines, false);
+    VEC_FOREACH (Diag, diag, &diags->kept) {
+        cli_json_finding(&json, diag);
+        json_line_end(&json);
+    }
+    return io_write_file(path, strbuf_str(&lines), &cli->err);
 }
 
 void cli_json_findings(JsonWriter *json, const DiagList *diags)

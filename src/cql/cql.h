@@ -41,6 +41,12 @@ size_t cql_libraries_count(const CqlLibraries *libraries);
 /* Name and version as declared ("" for a library without). */
 Str cql_libraries_name(const CqlLibraries *libraries, size_t index);
 Str cql_libraries_version(const CqlLibraries *libraries, size_t index);
+/* The next include that no library here answers: for whoever looks for it elsewhere. *at begins at
+   0; libraries may be added between calls. False when there is none left. */
+bool cql_libraries_missing(const CqlLibraries *libraries, size_t *at, Str *ret_name,
+                           Str *ret_version);
+/* Whether any library declares a parameter of that name. */
+bool cql_libraries_has_parameter(const CqlLibraries *libraries, Str name);
 
 /* --- the plan --- */
 typedef struct CqlPlan CqlPlan;

@@ -101,6 +101,47 @@ static bool is_helpers(const AstImport *import)
     return str_eq(import->name, S("FHIRHelpers")) || str_ends_with(import->name, S(".FHIRHelpers"));
 }
 
+static bool is_answered(const CqlLibraries *libraries, const AstImport *import)
+{
+    for (size_t i = 0; i < libraries->items.count; i++) {
+        const AstLibrary *library = libraries->items.items[i];
+        if (str_eq(library->name, import->name) &&
+            (import->version.len == 0 || str_eq(library->version, import->version)))
+            return true;
+    }
+    return is_helpers(import);
+}
+
+bool cql_libraries_missing(const CqlLibraries *libraries, size_t *at, Str *ret_name,
+                           Str *ret_version)
+{
+    size_t passed = 0;
+    for (size_t i = 0; i < libraries->items.count; i++) {
+        const AstLibrary *library = libraries->items.items[i];
+        for (size_t j = 0; j < library->include_count; j++, passed++) {
+            const AstImport *import = &library->includes[j];
+            if (passed < *at || is_answered(libraries, import))
+                continue;
+            *at = passed + 1;
+            *ret_name = import->name;
+            *ret_version = import->version;
+            return true;
+        }
+    }
+    return false;
+}
+
+bool cql_libraries_has_parameter(const CqlLibraries *libraries, Str name)
+{
+    for (size_t i = 0; i < libraries->items.count; i++) {
+        const AstLibrary *library = libraries->items.items[i];
+        for (size_t j = 0; j < library->def_count; j++)
+            if (library->defs[j].kind == DEF_PARAMETER && str_eq(library->defs[j].name, name))
+                return true;
+    }
+    return false;
+}
+
 bool find_include(Resolver *r, Str alias, Library **ret_library)
 {
     for (size_t i = 0; i < r->library->ast->include_count; i++) {

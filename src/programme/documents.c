@@ -61,17 +61,6 @@ static ErrorCode add_files(DocumentReader *reader, Str path, Str ending, AddFn a
     return ERR_OK;
 }
 
-ErrorCode programme_read_libraries(Arena *arena, Str path, DiagList *diags,
-                                   CqlLibraries **ret_libraries, Error *err)
-{
-    DocumentReader reader = {.arena = arena, .diags = diags};
-    CqlLibraries *libraries = cql_libraries_create(arena);
-    ErrorCode code = add_files(&reader, path, S(".cql"), add_library, libraries, err);
-    if (code == ERR_OK)
-        *ret_libraries = libraries;
-    return code;
-}
-
 ErrorCode programme_read_value_sets(Arena *arena, Str path, DiagList *diags, ValueSets **ret_sets,
                                     Error *err)
 {

@@ -51,10 +51,8 @@ typedef struct {
 /* Reads all documents. Findings go to diags; with an error among them ERR_DOCUMENT. */
 MUST_USE ErrorCode programme_read(Arena *arena, Str folder, DiagList *diags,
                                   Programme **ret_programme, Error *err);
-/* Adds every library of a folder (or the one file) and every value set of another (which may be
-   empty), and resolves the value sets; for whoever checks them by themselves. */
-MUST_USE ErrorCode programme_read_libraries(Arena *arena, Str path, DiagList *diags,
-                                            CqlLibraries **ret_libraries, Error *err);
+/* Adds every value set of a folder (or the one file; the path may be empty) and resolves them; for
+   whoever works with libraries by themselves. */
 MUST_USE ErrorCode programme_read_value_sets(Arena *arena, Str path, DiagList *diags,
                                              ValueSets **ret_sets, Error *err);
 

@@ -1,4 +1,4 @@
-/* braid contract and braid cql: documents checked and explained by themselves. */
+/* braid contract: documents checked and explained by themselves. */
 #include "base/io.h"
 #include "cli/cli_int.h"
 #include "programme/programme.h"
@@ -66,49 +66,4 @@ ExitCode cmd_contract_explain(Cli *cli)
     json_object_end(&json);
     strbuf_add_char(&cli->out, '\n');
     return cli_finish(cli, EXIT_CODE_OK);
-}
-
-static void list_definitions(Cli *cli, const CqlPlan *plan)
-{
-    for (size_t i = 0; i < cql_plan_definition_count(plan); i++) {
-        const CqlDefinition *each = cql_plan_definition(plan, i);
-        strbuf_printf(&cli->out, "%.*s:%u: %.*s.\"%.*s\": %.*s\n", STR_ARG(each->file), each->line,
-                      STR_ARG(each->library), STR_ARG(each->name), STR_ARG(each->type));
-    }
-}
-
-ExitCode cmd_cql_check(Cli *cli)
-{
-    DiagList diags;
-    diag_init(&diags, cli->arena);
-    CqlLibraries *libraries = NULL;
-    ValueSets *sets = NULL;
-    if (!io_exists(cli->arguments.items[0])) {
-        (void)error_set(&cli->err, ERR_NOT_FOUND, "%.*s: there is no such file or folder",
-                        STR_ARG(cli->arguments.items[0]));
-        return cli_fail(cli);
-    }
-    if (programme_read_libraries(cli->arena, cli->arguments.items[0], &diags, &libraries,
-                                 &cli->err) != ERR_OK ||
-        programme_read_value_sets(cli->arena, cli_text(cli, OPTION_VALUE_SETS), &diags, &sets,
-                                  &cli->err) != ERR_OK)
-        return cli_fail(cli);
-    /* Checking reads no records, so the moment of evaluation is of no account. */
-    CqlPlanOptions options = {
-        .value_sets = sets,
-        .now = {
-            .year = 2000, .month = 1, .day = 1, .offset_minutes = 0, .precision = PRECISION_DAY}};
-    CqlPlan *plan = NULL;
-    ErrorCode code = cql_plan_create(cli->arena, libraries, &options, &diags, &plan, &cli->err);
-    if (code != ERR_OK && code != ERR_DOCUMENT)
-        return cli_fail(cli);
-    if (code == ERR_OK && !diag_has_errors(&diags) && !cli_has(cli, OPTION_JSON))
-        list_definitions(cli, plan);
-    /* That parameters have no value is so because nothing is evaluated here. */
-    DiagList shown;
-    diag_init(&shown, cli->arena);
-    VEC_FOREACH (Diag, diag, &diags.kept)
-        if (!str_eq(diag->rule, S("cql-parameter")))
-            diag_add(&shown, diag);
-    return cli_finish_check(cli, &shown, S("nothing is wrong with the libraries"));
 }
