@@ -108,12 +108,11 @@ int main(int argc, char **argv)
     Fixture fixture;
     IoNames names = {0};
     fixture_init(&fixture, arena);
-    bench_must(io_list_dir(arena, bundles, &names, &err), &err);
+    bench_list_files(arena, bundles, &names);
     for (size_t i = 0; i < names.count && i < 60; i++) {
         Arena *scratch = arena_create(1 << 20);
         Str text;
-        bench_must(io_read_file(scratch, io_join(arena, bundles, names.items[i]), 0, &text, &err),
-                   &err);
+        bench_must(io_read_file(scratch, names.items[i], 0, &text, &err), &err);
         fixture_add(&fixture, text, names.items[i]);
         arena_destroy(scratch);
     }
