@@ -68,7 +68,19 @@ typedef struct {
     const CqlParameter *parameters;
     size_t parameter_count;
     size_t steps_max; /* a person; 0: LIMIT_CQL_STEPS */
+    /* What the plan is for. With roots only what they need is resolved, and what cannot be resolved
+       is left out with its findings (CqlDefinition.is_usable) instead of failing the plan. NULL:
+       every definition of every library, without an error in any. */
+    const struct CqlRoot *roots;
+    size_t root_count;
 } CqlPlanOptions;
+
+/* A definition, or all functions of that name. */
+typedef struct CqlRoot {
+    Str library;
+    Str version; /* empty: any */
+    Str name;
+} CqlRoot;
 
 /* Resolves all libraries. ERR_DOCUMENT when any has errors (findings in diags); a plan is made only
    without errors. The plan lives in the arena and keeps views into value sets and dictionary. */
@@ -84,6 +96,7 @@ typedef struct {
     Str type;           /* CQL type name: "System.Boolean", "List<FHIR.Observation>" */
     bool is_boolean;    /* type is System.Boolean */
     bool is_unfiltered; /* context Unfiltered: needs no person */
+    bool is_usable;     /* false: it was not asked for, or could not be resolved */
     Str file;
     uint32_t line;
 } CqlDefinition;
@@ -92,6 +105,21 @@ size_t cql_plan_definition_count(const CqlPlan *plan);
 const CqlDefinition *cql_plan_definition(const CqlPlan *plan, size_t definition);
 /* By library name (empty: any library that has one) and definition name. */
 bool cql_plan_find(const CqlPlan *plan, Str library, Str definition, size_t *ret_definition);
+
+/* A function that may be called from outside (cql_eval_function): one of a root's name. */
+typedef struct {
+    Str library;
+    Str version;
+    Str name;
+    size_t operand_count;
+    Str operand; /* type name of the first operand; empty without operands */
+    Str type;    /* of the result */
+    Str file;
+    uint32_t line;
+} CqlFunction;
+
+size_t cql_plan_function_count(const CqlPlan *plan);
+const CqlFunction *cql_plan_function(const CqlPlan *plan, size_t function);
 
 /* Resources that a definition could look at. */
 typedef struct {
@@ -219,6 +247,9 @@ void cql_eval_begin_unfiltered(CqlEval *eval);
    the same error. */
 MUST_USE ErrorCode cql_eval_definition(CqlEval *eval, size_t definition, CqlValue *ret_value,
                                        Error *err);
+/* What a function gives for these arguments, as many as it has operands. */
+MUST_USE ErrorCode cql_eval_function(CqlEval *eval, size_t function, const CqlValue *args,
+                                     CqlValue *ret_value, Error *err);
 /* Resources of the record inside a value (whole resources, and those that an element
    stands in is not searched for), in order of appearance, each once. */
 void cql_eval_events(CqlEval *eval, CqlValue value, Arena *arena, CqlEventVec *ret_events);

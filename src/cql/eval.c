@@ -128,6 +128,8 @@ CqlValue run_definition(CqlEval *eval, const CqlNode *node)
     if (eval->states[index] == SLOT_DONE)
         return eval->values[index];
     const PlanDefinition *definition = eval->plan->definitions.items[index];
+    if (UNLIKELY(definition->body == NULL))
+        return eval_fail(eval, ERR_EVALUATION, NULL, "it could not be resolved");
     uint32_t levels = definition->levels + 1;
     if (eval->depth + levels > PLAN_DEPTH_MAX)
         return eval_fail(eval, ERR_LIMIT, node, "expressions are more than %d deep",
@@ -429,6 +431,27 @@ ErrorCode cql_eval_definition(CqlEval *eval, size_t definition, CqlValue *ret_va
         return error_set(err, eval->error.code, "%.*s.\"%.*s\": %s", STR_ARG(facts->library),
                          STR_ARG(facts->name), eval->error.message);
     }
+    *ret_value = value;
+    return ERR_OK;
+}
+
+ErrorCode cql_eval_function(CqlEval *eval, size_t function, const CqlValue *args,
+                            CqlValue *ret_value, Error *err)
+{
+    ASSERT(function < eval->plan->functions.count);
+    const PlanFunction *called = eval->plan->functions.items[function];
+    CqlNode node = {.run = run_function, .detail = called, .count = called->operand_count};
+    CqlNode *nodes = ARENA_ZARRAY(eval->context.arena, CqlNode, called->operand_count);
+    node.args = ARENA_ARRAY(eval->context.arena, CqlNode *, called->operand_count);
+    for (uint32_t i = 0; i < called->operand_count; i++) {
+        nodes[i] = (CqlNode){.run = run_constant, .constant = args[i]};
+        node.args[i] = &nodes[i];
+    }
+    CqlValue value = eval->failed ? value_null() : run_function(eval, &node);
+    (void)eval_charge(eval, &node, 0);
+    if (eval->failed)
+        return error_set(err, eval->error.code, "%.*s.\"%.*s\": %s", STR_ARG(called->facts.library),
+                         STR_ARG(called->name), eval->error.message);
     *ret_value = value;
     return ERR_OK;
 }

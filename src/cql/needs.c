@@ -227,7 +227,7 @@ static Empty look_at(Needs *needs, const CqlNode *node)
 
 static Empty look(Needs *needs, const CqlNode *node) /* NOLINT(misc-no-recursion) */
 {
-    if (needs->depth >= LIMIT_CQL_DEPTH)
+    if (node == NULL || needs->depth >= LIMIT_CQL_DEPTH)
         return unknown();
     needs->depth++;
     Empty result = look_at(needs, node);

@@ -96,6 +96,8 @@ typedef struct {
     uint32_t levels; /* of nodes within one another */
     uint32_t operand_count;
     Str name;
+    const CqlType *const *operands;
+    CqlFunction facts;
 } PlanFunction;
 
 typedef struct {
@@ -111,6 +113,7 @@ typedef struct {
 
 typedef Vec(PlanDefinition *) PlanDefinitionVec;
 typedef Vec(PlanRetrieve) PlanRetrieveVec;
+typedef Vec(const PlanFunction *) PlanFunctionVec;
 
 struct CqlPlan {
     Arena *arena;
@@ -118,6 +121,7 @@ struct CqlPlan {
     const ConceptDict *dict;
     const ValueSets *value_sets;
     PlanDefinitionVec definitions;
+    PlanFunctionVec functions; /* that may be called from outside */
     PlanRetrieveVec retrieves;
     Moment now; /* whole, with an offset */
     size_t steps_max;

@@ -394,6 +394,7 @@ static bool define_expression(Resolver *r, Definition *definition)
     plan->levels = r->deepest - r->depth;
     plan->facts.type = body->type->text;
     plan->facts.is_boolean = body->type->kind == TYPE_BOOLEAN;
+    plan->facts.is_usable = true;
     definition->type = body->type;
     if (node_is_constant(body))
         definition->constant = body;
@@ -429,7 +430,17 @@ static bool define_function(Resolver *r, Definition *definition)
                                .frame_size = r->frame_size,
                                .levels = r->deepest - r->depth,
                                .operand_count = (uint32_t)ast->operand_count,
-                               .name = ast->name};
+                               .name = ast->name,
+                               .operands = definition->operands,
+                               .facts = {.library = definition->library->name,
+                                         .version = definition->library->version,
+                                         .name = ast->name,
+                                         .operand_count = ast->operand_count,
+                                         .type = body->type->text,
+                                         .file = definition->library->ast->file,
+                                         .line = ast->line}};
+    if (ast->operand_count > 0)
+        function->facts.operand = definition->operands[0]->text;
     definition->type = body->type;
     return true;
 }
@@ -542,6 +553,31 @@ static CqlPlan *new_plan(Arena *arena, const CqlPlanOptions *options)
     return plan;
 }
 
+static bool is_root(const Resolver *r, const Definition *definition)
+{
+    const Library *library = definition->library;
+    for (size_t i = 0; i < r->options->root_count; i++) {
+        const CqlRoot *root = &r->options->roots[i];
+        if (str_eq(root->name, definition->ast->name) && str_eq(root->library, library->name) &&
+            (root->version.len == 0 || str_eq(root->version, library->version)))
+            return true;
+    }
+    return false;
+}
+
+/* Resolves what the plan is for; the rest is resolved when something refers to it. */
+static void resolve_wanted(Resolver *r, Definition *definition)
+{
+    if (r->options->roots == NULL) {
+        (void)resolve_definition(r, definition);
+        return;
+    }
+    bool is_code = definition->ast->kind == DEF_EXPRESSION || definition->ast->kind == DEF_FUNCTION;
+    if (is_code && is_root(r, definition) && resolve_definition(r, definition) &&
+        definition->function != NULL)
+        VEC_PUSH(r->arena, &r->plan->functions, definition->function);
+}
+
 ErrorCode cql_plan_create(Arena *arena, const CqlLibraries *libraries,
                           const CqlPlanOptions *options, DiagList *diags, CqlPlan **ret_plan,
                           Error *err)
@@ -565,9 +601,9 @@ ErrorCode cql_plan_create(Arena *arena, const CqlLibraries *libraries,
     }
     for (size_t i = 0; i < r.library_count; i++) {
         for (size_t j = 0; j < r.libraries[i].definition_count; j++)
-            (void)resolve_definition(&r, &r.libraries[i].definitions[j]);
+            resolve_wanted(&r, &r.libraries[i].definitions[j]);
     }
-    if (diags->counts[SEVERITY_ERROR] != errors)
+    if (options->roots == NULL && diags->counts[SEVERITY_ERROR] != errors)
         return error_set(err, ERR_DOCUMENT, "the CQL libraries have %zu errors",
                          diags->counts[SEVERITY_ERROR] - errors);
     plan_find_needs(plan);
@@ -613,6 +649,17 @@ const CqlDefinition *cql_plan_definition(const CqlPlan *plan, size_t definition)
 {
     ASSERT(definition < plan->definitions.count);
     return &plan->definitions.items[definition]->facts;
+}
+
+size_t cql_plan_function_count(const CqlPlan *plan)
+{
+    return plan->functions.count;
+}
+
+const CqlFunction *cql_plan_function(const CqlPlan *plan, size_t function)
+{
+    ASSERT(function < plan->functions.count);
+    return &plan->functions.items[function]->facts;
 }
 
 bool cql_plan_find(const CqlPlan *plan, Str library, Str definition, size_t *ret_definition)

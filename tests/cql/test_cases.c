@@ -285,3 +285,61 @@ TEST(the_starter_library_resolves)
     CHECK(!cql_value_is_true(cql_plan_value_without(test.plan, definition)));
     cql_eval_destroy(test.eval);
 }
+
+/* With roots, an error elsewhere costs only what rests on it; functions are called from outside. */
+TEST(a_plan_for_roots_leaves_out_what_cannot_be_resolved)
+{
+    CqlLibraries *libraries = cql_libraries_create(arena);
+    DiagList diags;
+    diag_init(&diags, arena);
+    CHECK(cql_libraries_add(libraries,
+                            S("library R version '1'\n"
+                              "context Unfiltered\n"
+                              "define Good: 1 + Used\n"
+                              "define Used: 2\n"
+                              "define Unused: Missing + 1\n"
+                              "define Bad: Lost + 1\n"
+                              "define Worse: Bad\n"
+                              "define function Twice(n Integer): n * 2\n"
+                              "define function Other(n Integer): Lost\n"),
+                            S("R.cql"), &diags));
+    const CqlRoot roots[] = {{.library = S("R"), .name = S("Good")},
+                             {.library = S("R"), .version = S("1"), .name = S("Worse")},
+                             {.library = S("R"), .name = S("Twice")},
+                             {.library = S("R"), .name = S("Other")}};
+    CqlPlanOptions options = {
+        .now = {.year = 2020, .month = 1, .day = 1}, .roots = roots, .root_count = COUNT_OF(roots)};
+    CqlPlan *plan = NULL;
+    Error err = {0};
+    CHECK_OK(cql_plan_create(arena, libraries, &options, &diags, &plan, &err), &err);
+    CHECK_INT(diags.counts[SEVERITY_ERROR], 2); /* Bad and Other; Unused was not asked for */
+    static const struct {
+        const char *name;
+        bool is_usable;
+    } rows[] = {
+        {"Good", true}, {"Used", true}, {"Unused", false}, {"Bad", false}, {"Worse", false}};
+    CqlEval *eval = cql_eval_create(plan);
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        size_t definition = 0;
+        CqlValue value;
+        CHECK(cql_plan_find(plan, S("R"), str_from_c(rows[i].name), &definition));
+        CHECK_ROW(rows[i].name, cql_plan_definition(plan, definition)->is_usable,
+                  rows[i].is_usable);
+        cql_eval_begin_unfiltered(eval);
+        CHECK_ROW(rows[i].name, cql_eval_definition(eval, definition, &value, &err) == ERR_OK,
+                  rows[i].is_usable);
+    }
+    CHECK_INT(cql_plan_function_count(plan), 1);
+    CHECK_STR(cql_plan_function(plan, 0)->name, S("Twice"));
+    CHECK_STR(cql_plan_function(plan, 0)->operand, S("System.Integer"));
+    size_t good = 0;
+    CqlValue value;
+    int64_t number = 0;
+    cql_eval_begin_unfiltered(eval);
+    CHECK(cql_plan_find(plan, S("R"), S("Good"), &good));
+    CHECK_OK(cql_eval_definition(eval, good, &value, &err), &err);
+    CHECK_OK(cql_eval_function(eval, 0, &value, &value, &err), &err);
+    CHECK(cql_value_integer(value, &number));
+    CHECK_INT(number, 6);
+    cql_eval_destroy(eval);
+}
