@@ -157,12 +157,21 @@ typedef struct {
     Ast *terminology; /* or NULL */
 } AstRetrieve;
 
+/* From the first to the last byte, both counted in. */
+typedef struct {
+    uint32_t line; /* 0: not known */
+    uint32_t column;
+    uint32_t end_line;
+    uint32_t end_column;
+} AstRange;
+
 struct Ast {
     uint8_t kind; /* AstKind */
     uint8_t flags;
     uint8_t precision;
-    uint32_t line;
+    uint32_t line; /* the place for findings: of an operator its word */
     uint32_t column;
+    AstRange range; /* the whole expression */
     Str text;
     Str unit;
     Ast **items;

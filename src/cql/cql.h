@@ -256,6 +256,47 @@ void cql_eval_events(CqlEval *eval, CqlValue value, Arena *arena, CqlEventVec *r
 /* Messages of `Message(…)` with severity Trace, Message or Warning for this person since begin. */
 const DiagList *cql_eval_messages(const CqlEval *eval);
 
+/* --- explanation --- */
+
+/* A part of a library's text: from the first to the last byte, both counted in, from 1. */
+typedef struct {
+    uint32_t line; /* 0: not known */
+    uint32_t column;
+    uint32_t end_line;
+    uint32_t end_column;
+} CqlRange;
+
+/* What one expression of the text gave. An expression within a query is evaluated for each row, one
+   within a function at each call; `value` is the last. */
+typedef struct {
+    Str library;
+    Str file;
+    Str definition;   /* the definition or function that it stands in */
+    bool is_function; /* it is a function */
+    CqlRange range;
+    Str kind;       /* "Query", "Retrieve", "And", "Definition" (a reference), "Constant" … */
+    Str role;       /* within its parent: "where", "such that", "return", "source", or empty */
+    Str type;       /* CQL type name */
+    uint32_t depth; /* 0: the whole body; its parts follow it, one deeper */
+    uint64_t times; /* evaluated so often; 0: passed by, and value says nothing */
+    uint64_t times_true; /* with Boolean true */
+    CqlValue value;
+} CqlClause;
+typedef Vec(CqlClause) CqlClauseVec;
+
+/* Evaluates the definition for the person of cql_eval_begin() anew and says what every expression
+   gave: first those of the definition, then those of the definitions and functions that it came to
+   refer to, each once, in the order in which they are first named. Constants that were folded have
+   one clause in all. Lists are in the arena, values as those of cql_eval_definition(); earlier
+   values of this person are given up. After an error the clauses show how far it came. */
+MUST_USE ErrorCode cql_eval_trace(CqlEval *eval, size_t definition, Arena *arena,
+                                  CqlClauseVec *ret_clauses, Error *err);
+/* The plan of a definition as indented text: its nodes, folded constants as values, references by
+   name, retrieves by number. */
+void cql_plan_describe(const CqlPlan *plan, size_t definition, StrBuf *out);
+/* The retrieves of the plan by number, with how many places share each. */
+void cql_plan_describe_retrieves(const CqlPlan *plan, StrBuf *out);
+
 /* One expression by itself, for tools and tests: parses, resolves and evaluates it without a record
    and prints its value into out. Findings go to diags; ERR_DOCUMENT when there are errors. */
 MUST_USE ErrorCode cql_eval_expression(Arena *arena, Str expression, const CqlPlanOptions *options,

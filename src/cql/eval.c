@@ -27,6 +27,20 @@ CqlValue eval_fail(CqlEval *eval, ErrorCode code, const CqlNode *node, const cha
     return value_null();
 }
 
+CqlValue eval_node_slowly(CqlEval *eval, const CqlNode *node)
+{
+    if (eval->failed || !eval_charge(eval, node, 0))
+        return value_null();
+    CqlValue value = node->run(eval, node);
+    if (node->number != 0 && !eval->failed) {
+        TraceEntry *entry = &eval->trace[node->number];
+        entry->times++;
+        entry->times_true += cql_value_is_true(value);
+        entry->last = value;
+    }
+    return value;
+}
+
 CqlValue value_from_vec(const ValueVec *items)
 {
     return value_list(items->items, items->count);
@@ -356,7 +370,7 @@ CqlValue run_patient(CqlEval *eval, const CqlNode *node)
 
 static void set_up(CqlEval *eval, const CqlPlan *plan, Arena *arena)
 {
-    *eval = (CqlEval){.plan = plan, .steps_max = plan->steps_max};
+    *eval = (CqlEval){.plan = plan, .steps_max = plan->steps_max, .steps_free = plan->steps_max};
     eval->context = (ValueContext){.arena = arena, .offset_minutes = plan->now.offset_minutes};
 }
 
@@ -392,7 +406,7 @@ void cql_eval_destroy(CqlEval *eval)
     arena_destroy(eval->own_arena);
 }
 
-static void begin(CqlEval *eval)
+void eval_restart(CqlEval *eval)
 {
     arena_reset(eval->context.arena);
     memset(eval->states, SLOT_EMPTY, eval->plan->definitions.count);
@@ -406,14 +420,14 @@ static void begin(CqlEval *eval)
 
 void cql_eval_begin(CqlEval *eval, Record record)
 {
-    begin(eval);
+    eval_restart(eval);
     eval->record = record;
     eval->has_record = true;
 }
 
 void cql_eval_begin_unfiltered(CqlEval *eval)
 {
-    begin(eval);
+    eval_restart(eval);
     eval->has_record = false;
 }
 

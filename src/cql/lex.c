@@ -55,8 +55,11 @@ static void push(Lexer *lexer, TokenKind kind, size_t len, Str text)
                    .line = lexer->line,
                    .column = (uint32_t)(lexer->at - lexer->line_start + 1),
                    .text = text};
+    advance(lexer, len > 0 ? len - 1 : 0);
+    token.end_line = lexer->line;
+    token.end_column = (uint32_t)(lexer->at - lexer->line_start + 1);
+    advance(lexer, len > 0 ? 1 : 0);
     VEC_PUSH(lexer->arena, &lexer->tokens, token);
-    advance(lexer, len);
 }
 
 static int hex_digit(char c)

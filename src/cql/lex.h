@@ -27,6 +27,8 @@ typedef struct {
     TokenKind kind;
     uint32_t line;
     uint32_t column;
+    uint32_t end_line; /* of the last byte */
+    uint32_t end_column;
     Str text;
 } Token;
 

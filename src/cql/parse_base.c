@@ -184,6 +184,16 @@ Ast *parse_node(Parser *parser, AstKind kind, const Token *place)
     return node;
 }
 
+Ast *parse_close(Parser *parser, size_t began, Ast *node)
+{
+    if (node == NULL || node->range.line != 0 || began >= parser->at)
+        return node;
+    const Token *first = &parser->tokens.items[began];
+    const Token *last = &parser->tokens.items[parser->at - 1];
+    node->range = (AstRange){first->line, first->column, last->end_line, last->end_column};
+    return node;
+}
+
 void parse_set_items(Parser *parser, Ast *node, const AstVec *items)
 {
     (void)parser;

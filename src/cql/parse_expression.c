@@ -222,13 +222,14 @@ static Ast *parse_binary(Parser *parser, int level_min)
         parser->depth--;
         return parse_node(parser, AST_ERROR, parse_peek(parser, 0));
     }
-    Ast *left = parse_prefix(parser);
+    size_t began = parser->at;
+    Ast *left = parse_close(parser, began, parse_prefix(parser));
     uint32_t chain = 0;
     while (!parser->panic) {
         Ast *longer = parse_suffix(parser, left, level_min);
         if (longer == NULL)
             break;
-        left = longer;
+        left = parse_close(parser, began, longer);
         /* A chain of operators is a tree as deep as it is long. */
         if (++chain > LIMIT_CQL_DEPTH)
             parse_fail(parser, "fewer operators in one expression");
@@ -461,12 +462,13 @@ static bool at_alias(const Parser *parser)
 
 Ast *parse_postfix_term(Parser *parser)
 {
+    size_t began = parser->at;
     Ast *left = parse_prefix_term(parser);
+    if (left == NULL && parse_is(parser, 0, "from"))
+        left = parse_from_query(parser);
     if (left != NULL)
-        return left;
-    if (parse_is(parser, 0, "from"))
-        return parse_from_query(parser);
-    left = parse_term(parser);
+        return parse_close(parser, began, left);
+    left = parse_close(parser, began, parse_term(parser));
     for (uint32_t chain = 0; !parser->panic; chain++) {
         if (chain > LIMIT_CQL_DEPTH)
             parse_fail(parser, "fewer elements one behind the other");
@@ -484,6 +486,7 @@ Ast *parse_postfix_term(Parser *parser)
         } else {
             break;
         }
+        left = parse_close(parser, began, left);
     }
     return left;
 }
@@ -500,6 +503,7 @@ static Ast *parse_arithmetic(Parser *parser, int level_min)
         parser->depth--;
         return parse_node(parser, AST_ERROR, parse_peek(parser, 0));
     }
+    size_t began = parser->at;
     Ast *left = parse_postfix_term(parser);
     uint32_t chain = 0;
     for (bool more = true; more && !parser->panic;) {
@@ -511,6 +515,7 @@ static Ast *parse_arithmetic(Parser *parser, int level_min)
             const Token *place = parse_next(parser);
             Ast *right = parse_arithmetic(parser, word->level + 1);
             left = parse_operator(parser, word->operator_name, place, left, right);
+            left = parse_close(parser, began, left);
             more = true;
             if (++chain > LIMIT_CQL_DEPTH)
                 parse_fail(parser, "fewer operators in one expression");

@@ -42,6 +42,8 @@ bool parse_is_reserved(Str word);
 uint8_t parse_precision_word(Str word, bool *ret_is_plural);
 
 Ast *parse_node(Parser *parser, AstKind kind, const Token *place);
+/* The node reaches from this token to the last one taken, unless it has its range already. */
+Ast *parse_close(Parser *parser, size_t began, Ast *node);
 Ast *parse_operator(Parser *parser, const char *name, const Token *place, Ast *left, Ast *right);
 void parse_set_items(Parser *parser, Ast *node, const AstVec *items);
 

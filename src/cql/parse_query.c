@@ -13,14 +13,15 @@ static AstSource make_source(Parser *parser, Ast *expression)
 /* querySource alias: the source is a retrieve, a name, or in parentheses. */
 static AstSource parse_aliased(Parser *parser)
 {
-    Ast *expression = parse_term(parser);
+    size_t began = parser->at;
+    Ast *expression = parse_close(parser, began, parse_term(parser));
     uint32_t parts = 0;
     const Token *place = parse_peek(parser, 0);
     while (parse_take_dot(parser, &parts)) {
         Ast *member = parse_operator(parser, "", place, expression, NULL);
         member->kind = AST_MEMBER;
         member->text = parse_any_name(parser, "the name of an element");
-        expression = member;
+        expression = parse_close(parser, began, member);
     }
     return make_source(parser, expression);
 }

@@ -18,7 +18,8 @@ enum {
     NODE_STRICT = 1,    /* null when any argument is */
     NODE_UNCERTAIN = 2, /* understands uncertain arguments itself */
     NODE_IMPURE = 4,    /* not to be folded into a constant */
-    NODE_LIST = 8       /* a property that repeats */
+    NODE_LIST = 8,      /* a property that repeats */
+    NODE_IMPLICIT = 16  /* a conversion that the text does not show */
 };
 
 struct CqlNode {
@@ -32,6 +33,8 @@ struct CqlNode {
     uint8_t precision;
     uint32_t line;
     uint32_t column;
+    uint32_t number; /* from 1, over the whole plan */
+    CqlRange range;  /* of the expression in the text; line 0: of none */
     CqlValue constant;
     const CqlType *operand; /* the type that an operation is about: as, is, convert, interval */
     const void *detail;
@@ -39,6 +42,7 @@ struct CqlNode {
 
 typedef struct {
     CqlNode *node;
+    Str name; /* the alias */
     uint32_t slot;
     bool is_list; /* else one row (or none when null) */
 } PlanSource;
@@ -114,6 +118,16 @@ typedef struct {
 typedef Vec(PlanDefinition *) PlanDefinitionVec;
 typedef Vec(PlanRetrieve) PlanRetrieveVec;
 typedef Vec(const PlanFunction *) PlanFunctionVec;
+typedef Vec(CqlNode *) PlanNodeVec;
+
+/* What a node is made of, and as what: "where", "such that", the alias of a source. */
+typedef struct {
+    const char *role; /* or NULL */
+    Str name;
+    CqlNode *node;
+} PlanChild;
+
+typedef Vec(PlanChild) PlanChildVec;
 
 struct CqlPlan {
     Arena *arena;
@@ -122,12 +136,21 @@ struct CqlPlan {
     const ValueSets *value_sets;
     PlanDefinitionVec definitions;
     PlanFunctionVec functions; /* that may be called from outside */
+    PlanNodeVec bodies;        /* of all functions */
     PlanRetrieveVec retrieves;
+    uint32_t node_count;
     Moment now; /* whole, with an offset */
     size_t steps_max;
 };
 
 enum { SLOT_EMPTY, SLOT_BUSY, SLOT_DONE };
+
+/* What one node gave while it was traced. */
+typedef struct {
+    uint64_t times;
+    uint64_t times_true;
+    CqlValue last;
+} TraceEntry;
 
 struct CqlEval {
     const CqlPlan *plan;
@@ -139,6 +162,8 @@ struct CqlEval {
     uint32_t depth;
     size_t steps;
     size_t steps_max;
+    size_t steps_free; /* up to here nobody looks: steps_max, or 0 while tracing */
+    TraceEntry *trace; /* by node number, or NULL */
     CqlValue *frame;
     CqlValue *values; /* by definition */
     uint8_t *states;
@@ -149,15 +174,19 @@ struct CqlEval {
     DiagList messages;
 };
 
+/* Gives up the values of the person, but not the person. */
+void eval_restart(CqlEval *eval);
 /* Records the first failure of this person; gives null. */
 CqlValue eval_fail(CqlEval *eval, ErrorCode code, const CqlNode *node, const char *format, ...)
     PRINTF_LIKE(4, 5);
 
+/* The step limit was reached, or each step is being watched. */
+CqlValue eval_node_slowly(CqlEval *eval, const CqlNode *node);
+
 static inline CqlValue eval_node(CqlEval *eval, const CqlNode *node)
 {
-    if (UNLIKELY(++eval->steps > eval->steps_max))
-        return eval_fail(eval, ERR_LIMIT, node, "the step limit of %zu was reached",
-                         eval->steps_max);
+    if (UNLIKELY(++eval->steps > eval->steps_free))
+        return eval_node_slowly(eval, node);
     return node->run(eval, node);
 }
 
@@ -212,6 +241,12 @@ CqlValue value_convert(CqlEval *eval, CqlValue value, const CqlType *type);
 CqlValue value_of_fhir(Arena *arena, FhirNode node);
 ConceptSet concept_set_of_codes(const CqlPlan *plan, Arena *arena, CqlValue codes);
 
+/* The parts of a node in the order in which they are evaluated. Not into what it refers to. */
+void plan_children(const CqlNode *node, Arena *arena, PlanChildVec *ret_children);
+/* What a node does: "Query", "Exists", "Definition", the name of the operator. */
+Str plan_node_kind(const CqlNode *node);
+/* Gives every node its number, once the plan is whole. */
+void plan_number_nodes(CqlPlan *plan);
 /* Works out cql_plan_needs() of every definition. */
 void plan_find_needs(CqlPlan *plan);
 /* An evaluator for folding constants while the plan is made. */

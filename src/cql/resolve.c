@@ -441,6 +441,7 @@ static bool define_function(Resolver *r, Definition *definition)
                                          .line = ast->line}};
     if (ast->operand_count > 0)
         function->facts.operand = definition->operands[0]->text;
+    VEC_PUSH(r->arena, &r->plan->bodies, body);
     definition->type = body->type;
     return true;
 }
@@ -606,6 +607,7 @@ ErrorCode cql_plan_create(Arena *arena, const CqlLibraries *libraries,
     if (options->roots == NULL && diags->counts[SEVERITY_ERROR] != errors)
         return error_set(err, ERR_DOCUMENT, "the CQL libraries have %zu errors",
                          diags->counts[SEVERITY_ERROR] - errors);
+    plan_number_nodes(plan);
     plan_find_needs(plan);
     *ret_plan = plan;
     return ERR_OK;

@@ -11,6 +11,8 @@ CqlNode *node_new(Resolver *r, const Ast *place, CqlRunFn run, const CqlType *ty
     if (place != NULL) {
         node->line = place->line;
         node->column = place->column;
+        node->range = (CqlRange){place->range.line, place->range.column, place->range.end_line,
+                                 place->range.end_column};
     }
     return node;
 }
@@ -55,7 +57,7 @@ CqlNode *node_fold(Resolver *r, CqlNode *node)
     CqlEval *eval = &r->folding;
     eval->failed = false;
     eval->steps = 0;
-    eval->steps_max = 100000;
+    eval->steps_max = eval->steps_free = 100000;
     CqlValue value = eval_node(eval, node);
     /* What fails now fails the same way for each person who needs it. */
     if (eval->failed)
@@ -64,6 +66,7 @@ CqlNode *node_fold(Resolver *r, CqlNode *node)
     folded->constant = value;
     folded->line = node->line;
     folded->column = node->column;
+    folded->range = node->range;
     return folded;
 }
 

@@ -16,8 +16,10 @@ static bool add_source(Resolver *r, const AstSource *ast, PlanSource *ret_source
     if (node == NULL)
         return false;
     const CqlType *type = node->type;
-    *ret_source =
-        (PlanSource){.node = node, .slot = r->frame_size++, .is_list = type->kind == TYPE_LIST};
+    *ret_source = (PlanSource){.node = node,
+                               .name = ast->alias,
+                               .slot = r->frame_size++,
+                               .is_list = type->kind == TYPE_LIST};
     push_scope(r, ast->alias, type->kind == TYPE_LIST ? type->element : type, ret_source->slot,
                false);
     return true;
@@ -30,7 +32,8 @@ static bool add_lets(Resolver *r, const AstQuery *ast, PlanQuery *query)
         CqlNode *node = resolve_expression(r, ast->lets[i].expression);
         if (node == NULL)
             return false;
-        query->lets[i] = (PlanSource){.node = node, .slot = r->frame_size++};
+        query->lets[i] =
+            (PlanSource){.node = node, .name = ast->lets[i].alias, .slot = r->frame_size++};
         push_scope(r, ast->lets[i].alias, node->type, query->lets[i].slot, false);
         query->let_count++;
     }

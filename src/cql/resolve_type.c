@@ -145,6 +145,7 @@ CqlNode *node_convert(Resolver *r, CqlNode *node, const CqlType *to)
         CqlNode *null = node_new(r, NULL, run_constant, to);
         null->line = node->line;
         null->column = node->column;
+        null->range = node->range;
         return null;
     }
     bool is_fhir =
@@ -152,8 +153,9 @@ CqlNode *node_convert(Resolver *r, CqlNode *node, const CqlType *to)
     CqlNode *outer = node_operator(r, NULL, is_fhir ? op_fhir_value : op_convert, to, node);
     outer->line = node->line;
     outer->column = node->column;
+    outer->range = node->range;
     outer->operand = to;
-    outer->flags |= NODE_UNCERTAIN;
+    outer->flags |= NODE_UNCERTAIN | NODE_IMPLICIT;
     return node_fold(r, outer);
 }
 

@@ -10,6 +10,8 @@
  *     person ID                    whose definitions are asked for
  *     ask NAME                     the value of a definition
  *     needs NAME                   the summary of cql_plan_needs
+ *     trace NAME                   every expression that was evaluated: range, kind, value
+ *     plan NAME                    the plan, its lines joined by " / "
  *     expect TEXT                  of the line before: the value, or "error: " and the words
  *
  * With BRAID_GOLDEN=1 the expectations are rewritten to what comes out.
@@ -149,6 +151,55 @@ static void ask_needs(Case *test, Str name)
     test->got = strbuf_str(&out);
 }
 
+static void trace(Case *test, Str name)
+{
+    size_t definition;
+    CqlClauseVec clauses;
+    Error err = {0};
+    StrBuf out;
+    strbuf_init(&out, test->arena, 0);
+    if (!make_plan(test) || !CHECK(cql_plan_find(test->plan, S(""), name, &definition)))
+        return;
+    ErrorCode code = cql_eval_trace(test->eval, definition, test->arena, &clauses, &err);
+    if (code != ERR_OK)
+        strbuf_printf(&out, "error: %s", err.message);
+    VEC_FOREACH (CqlClause, clause, &clauses) {
+        strbuf_printf(&out, "%s%.*s%s%.*s %u:%u-%u:%u", out.len > 0 ? " / " : "",
+                      STR_ARG(clause->role), clause->role.len > 0 ? " " : "", STR_ARG(clause->kind),
+                      clause->range.line, clause->range.column, clause->range.end_line,
+                      clause->range.end_column);
+        if (clause->times != 1)
+            strbuf_printf(&out, " x%llu", (unsigned long long)clause->times);
+        if (clause->times > 0) {
+            FhirNode node;
+            strbuf_add(&out, S(" = "));
+            if (cql_value_node(clause->value, &node))
+                strbuf_add(&out, fhir_type_name(node.type));
+            else
+                cql_value_format(clause->value, &out);
+        }
+    }
+    test->got = strbuf_str(&out);
+}
+
+static void show_plan(Case *test, Str name)
+{
+    size_t definition;
+    StrBuf out;
+    strbuf_init(&out, test->arena, 0);
+    if (!make_plan(test) || !CHECK(cql_plan_find(test->plan, S(""), name, &definition)))
+        return;
+    cql_plan_describe(test->plan, definition, &out);
+    cql_plan_describe_retrieves(test->plan, &out);
+    Str rest = str_trim(strbuf_str(&out));
+    Str line;
+    StrBuf joined;
+    strbuf_init(&joined, test->arena, 0);
+    while (str_split_next(&rest, '\n', &line))
+        strbuf_printf(&joined, "%s%.*s", joined.len > 0 ? " / " : "", STR_ARG(line));
+    test->got = strbuf_str(&joined);
+}
+
 static void add_parameter(Case *test, Str text)
 {
     size_t colon = str_find(text, S(": "));
@@ -194,6 +245,10 @@ static void run_line(Case *test, Str line, uint32_t number)
         ask(test, rest);
     } else if (take_word(line, "needs ", &rest)) {
         ask_needs(test, rest);
+    } else if (take_word(line, "trace ", &rest)) {
+        trace(test, rest);
+    } else if (take_word(line, "plan ", &rest)) {
+        show_plan(test, rest);
     } else if (take_word(line, "expect ", &rest)) {
         expect(test, rest, number);
     } else {
@@ -251,6 +306,11 @@ TEST(cases_of_the_visits_library)
 TEST(cases_of_what_grows_without_end)
 {
     run_file(arena, "tests/cql/cases/limits.case");
+}
+
+TEST(cases_of_explanations)
+{
+    run_file(arena, "tests/cql/cases/explain.case");
 }
 
 TEST(cases_of_a_library_with_errors)
