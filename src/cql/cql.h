@@ -31,12 +31,15 @@
 /* --- libraries --- */
 typedef struct CqlLibraries CqlLibraries;
 
-/* Lives in the arena. The libraries FHIRHelpers 4.0.1 and the models System and FHIR 4.0.1 are
-   known to it without being added. */
+/* Lives in the arena. Known to it without being added: the library FHIRHelpers, and the models
+   System, FHIR 4.0.1, USCore 3.1.1 and 6.1.0, QICore 4.1.1, 5.0.0 and 6.0.0. */
 CqlLibraries *cql_libraries_create(Arena *arena);
 /* Parses one library and keeps it under its own name and version. The text and the file's name are
    copied. False when it has syntax errors (all findings go to diags) or is there already. */
 bool cql_libraries_add(CqlLibraries *libraries, Str source, Str file, DiagList *diags);
+/* A further model that libraries may use: a table as `braid model import` writes it. It comes
+   before one of that name and version which the engine has. False when it is not well formed. */
+bool cql_libraries_add_model(CqlLibraries *libraries, Str table, Str file, DiagList *diags);
 size_t cql_libraries_count(const CqlLibraries *libraries);
 /* Name and version as declared ("" for a library without). */
 Str cql_libraries_name(const CqlLibraries *libraries, size_t index);

@@ -336,6 +336,8 @@ CqlValue run_retrieve(CqlEval *eval, const CqlNode *node)
         FhirNode resource = record_resource(eval->record, slice, retrieve->type, i);
         if (retrieve->has_codes && !retrieve->by_directory && !path_has(retrieve, resource))
             continue;
+        if (retrieve->profile != NULL && !profile_fits(retrieve->profile, resource))
+            continue;
         if (!fhir_is_absent(resource))
             VEC_PUSH(eval->context.arena, &items, value_fhir(resource));
     }
@@ -345,7 +347,7 @@ CqlValue run_retrieve(CqlEval *eval, const CqlNode *node)
     return list;
 }
 
-/* exists [Type: codes]: no tape is opened. */
+/* exists [Type: codes]: no tape is opened, unless to look at a profile. */
 CqlValue run_exists_retrieve(CqlEval *eval, const CqlNode *node)
 {
     const PlanRetrieve *retrieve = &eval->plan->retrieves.items[node->index];
@@ -354,7 +356,11 @@ CqlValue run_exists_retrieve(CqlEval *eval, const CqlNode *node)
     RecordSlice slice = record_slice(eval->record, retrieve->type);
     eval->steps += slice.count;
     for (uint32_t i = 0; i < slice.count; i++) {
-        if (entry_matches(retrieve, &slice, i))
+        if (!entry_matches(retrieve, &slice, i))
+            continue;
+        if (retrieve->profile == NULL ||
+            profile_fits(retrieve->profile,
+                         record_resource(eval->record, slice, retrieve->type, i)))
             return value_boolean(true);
     }
     return value_boolean(false);

@@ -308,9 +308,11 @@ bool value_is_of(CqlValue value, const CqlType *type)
                 return true;
         }
         return false;
+    case TYPE_CLASS: /* a class is told from another by the FHIR type alone */
     case TYPE_FHIR: {
+        const CqlType of = {.kind = TYPE_FHIR, .fhir = type->fhir};
         const CqlType node = {.kind = TYPE_FHIR, .fhir = value.aux};
-        return value.kind == CQL_FHIR && type_is_subtype(&node, type);
+        return value.kind == CQL_FHIR && type_is_subtype(&node, &of);
     }
     case TYPE_VOCABULARY:
         return value.kind == CQL_VALUE_SET || value.kind == CQL_CODE_SYSTEM;
@@ -384,7 +386,7 @@ CqlValue value_convert(CqlEval *eval, CqlValue value, const CqlType *type)
 {
     if (value.kind == CQL_NULL || type->kind == TYPE_ANY)
         return value;
-    if (value.kind == CQL_FHIR && type->kind != TYPE_FHIR) {
+    if (value.kind == CQL_FHIR && type->kind != TYPE_FHIR && type->kind != TYPE_CLASS) {
         if (type->kind == TYPE_CHOICE && value_is_of(value, type))
             return value;
         value = value_of_fhir(eval->context.arena, value_node(value));

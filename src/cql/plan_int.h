@@ -78,9 +78,33 @@ typedef struct {
     uint32_t sort_slot;
 } PlanQuery;
 
+/* A step of a mapped path: a list is walked item by item. */
+typedef struct {
+    Str name;
+    uint8_t element; /* where it is known beforehand; 0: by name */
+    const Str *filter_path;
+    size_t filter_path_count;
+    const Str *filter_names;
+    const Str *filter_values;
+    size_t filter_count;
+} PlanStep;
+
+/* Where an element of a model's class is found, when that is more than one element of FHIR. */
+typedef struct {
+    const PlanStep *steps;
+    size_t step_count;
+    bool is_list;
+    bool is_value_set; /* the text found is a value set's */
+} PlanPath;
+
+/* What a resource must be for a profile: it claims it, or claims none that is known and has the
+   content that the profile demands. */
+typedef struct PlanProfile PlanProfile;
+
 /* Which entries of the directory a retrieve takes. */
 typedef struct {
     uint16_t type;
+    const PlanProfile *profile; /* NULL: any */
     bool has_codes;
     bool by_directory; /* codes are those of the directory's column; else path is read */
     uint8_t path[4];   /* element numbers, or 0 */
@@ -224,6 +248,11 @@ CqlValue run_patient(CqlEval *eval, const CqlNode *node);
 
 /* --- operators that the resolver binds itself --- */
 CqlValue op_property(CqlEval *eval, const CqlNode *node, const CqlValue *args);
+/* An element or choice of a model's class, as the System value that it has where it has one. */
+CqlValue op_property_value(CqlEval *eval, const CqlNode *node, const CqlValue *args);
+CqlValue op_property_choice_value(CqlEval *eval, const CqlNode *node, const CqlValue *args);
+/* By a PlanPath (detail); a second one behind it is tried first. */
+CqlValue op_property_path(CqlEval *eval, const CqlNode *node, const CqlValue *args);
 CqlValue op_property_choice(CqlEval *eval, const CqlNode *node, const CqlValue *args);
 CqlValue op_property_named(CqlEval *eval, const CqlNode *node, const CqlValue *args);
 CqlValue op_property_system(CqlEval *eval, const CqlNode *node, const CqlValue *args);
@@ -237,6 +266,8 @@ CqlValue op_convert(CqlEval *eval, const CqlNode *node, const CqlValue *args);
 bool value_is_of(CqlValue value, const CqlType *type);
 /* The value as one of the type: itself, or implicitly converted; null when that cannot be. */
 CqlValue value_convert(CqlEval *eval, CqlValue value, const CqlType *type);
+/* Whether a resource of the record is what the retrieve's profile demands. */
+bool profile_fits(const PlanProfile *profile, FhirNode resource);
 /* What FHIRHelpers would make of an element. */
 CqlValue value_of_fhir(Arena *arena, FhirNode node);
 ConceptSet concept_set_of_codes(const CqlPlan *plan, Arena *arena, CqlValue codes);

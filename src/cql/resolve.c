@@ -9,6 +9,7 @@
 struct CqlLibraries {
     Arena *arena;
     Vec(const AstLibrary *) items;
+    Vec(const Model *) models; /* beside those of the engine */
 };
 
 /* --- findings --- */
@@ -78,6 +79,17 @@ bool cql_libraries_add(CqlLibraries *libraries, Str source, Str file, DiagList *
         }
     }
     VEC_PUSH(libraries->arena, &libraries->items, library);
+    return true;
+}
+
+bool cql_libraries_add_model(CqlLibraries *libraries, Str table, Str file, DiagList *diags)
+{
+    Str text = str_copy(libraries->arena, table);
+    const Model *model =
+        model_read(libraries->arena, text, str_copy(libraries->arena, file), diags);
+    if (model == NULL)
+        return false;
+    VEC_PUSH(libraries->arena, &libraries->models, model);
     return true;
 }
 
@@ -179,17 +191,7 @@ static void set_up_library(Resolver *r, Library *library, const AstLibrary *ast)
             resolve_error(r, ast->defs[i].line, ast->defs[i].column, "cql-name",
                           "'%.*s' is defined twice", STR_ARG(ast->defs[i].name));
     }
-    for (size_t i = 0; i < ast->using_count; i++) {
-        const AstImport *using = &ast->usings[i];
-        bool is_fhir = str_eq(using->name, S("FHIR"));
-        bool known_version = using->version.len == 0 || str_eq(using->version, S("4.0.1")) ||
-                             str_eq(using->version, S("4.0.0"));
-        library->uses_fhir |= is_fhir;
-        if ((!is_fhir && !str_eq(using->name, S("System"))) || (is_fhir && !known_version))
-            resolve_error(r, using->line, using->column, "cql-unsupported",
-                          "the model %.*s version '%.*s' is not supported yet; FHIR '4.0.1' is",
-                          STR_ARG(using->name), STR_ARG(using->version));
-    }
+    find_models(r, library);
 }
 
 static void find_includes(Resolver *r, Library *library)
@@ -591,6 +593,8 @@ ErrorCode cql_plan_create(Arena *arena, const CqlLibraries *libraries,
                   .options = options,
                   .diags = diags,
                   .folding = eval_for_folding(plan)};
+    for (size_t i = 0; i < libraries->models.count; i++)
+        VEC_PUSH(arena, &r.models, libraries->models.items[i]);
     r.library_count = libraries->items.count;
     r.libraries = ARENA_ZARRAY(arena, Library, r.library_count);
     for (size_t i = 0; i < r.library_count; i++)

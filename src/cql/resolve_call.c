@@ -413,8 +413,7 @@ static CqlNode *resolve_age(Resolver *r, const Call *call, bool *ret_is_age)
     age.name = is_at ? S("AgeAt") : S("Age");
     age.count = 0;
     if (!calculates) {
-        CqlNode *patient =
-            node_new(r, call->place, run_patient, type_fhir(r->types, FHIR_TYPE_Patient));
+        CqlNode *patient = node_new(r, call->place, run_patient, patient_type(r));
         patient->flags = NODE_IMPURE;
         args[age.count++] = resolve_property(r, call->place, patient, S("birthDate"), false);
     }

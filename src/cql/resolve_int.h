@@ -7,6 +7,8 @@
  */
 #pragma once
 
+#include "cql/mapping.h"
+#include "cql/model.h"
 #include "cql/operator.h"
 #include "cql/parse.h"
 
@@ -31,8 +33,9 @@ struct Library {
     Str version;
     Definition *definitions;
     size_t definition_count;
-    Map by_name;        /* everything but functions: index */
-    Library **includes; /* by ast include; NULL: FHIRHelpers or missing */
+    Map by_name;          /* everything but functions: index */
+    Library **includes;   /* by ast include; NULL: FHIRHelpers or missing */
+    const Model **models; /* by ast using; NULL: System, or FHIR itself */
     bool uses_fhir;
 };
 
@@ -60,7 +63,8 @@ typedef struct {
     uint32_t depth;
     uint32_t deepest; /* that the definition in hand has reached */
     CqlEval folding;
-    Map operators; /* name: first row + 1 */
+    Map operators;             /* name: first row + 1 */
+    Vec(const Model *) models; /* that libraries use, in order of first use */
 } Resolver;
 
 typedef struct {
@@ -97,6 +101,23 @@ CqlNode *node_convert(Resolver *r, CqlNode *node, const CqlType *to);
 const CqlType *common_type(Resolver *r, CqlNode *const *nodes, size_t count);
 /* What takes part in operators: the System type behind a FHIR type, else the type itself. */
 const CqlType *system_type_of(Resolver *r, const CqlType *type);
+
+/* --- classes of models (resolve_model.c) --- */
+/* The models that the library uses; a finding for each that is not known. */
+void find_models(Resolver *r, Library *library);
+/* The class of that name (or label) in the models that the library in hand uses, first used first;
+   an empty model: of any. NULL when there is none. */
+const CqlType *find_class(Resolver *r, Str model, Str name);
+/* The type that the class stands for: itself, or the System type that it is based on. */
+const CqlType *class_type(Resolver *r, const ModelClass *class);
+/* What Patient is in the library in hand. */
+const CqlType *patient_type(Resolver *r);
+/* An element of a class, or NULL. */
+CqlNode *class_property(Resolver *r, const Ast *place, CqlNode *object, Str name);
+/* An element of FHIR, or NULL. */
+CqlNode *fhir_property(Resolver *r, const Ast *place, CqlNode *object, uint16_t type, Str name);
+/* What a retrieve of the class demands of a resource; NULL: nothing. */
+const PlanProfile *class_profile(Resolver *r, const ModelClass *class);
 
 /* --- expressions --- */
 CqlNode *resolve_expression(Resolver *r, const Ast *ast);

@@ -37,7 +37,7 @@ CqlNode *resolve_identifier(Resolver *r, const Ast *ast)
     if (definition != NULL)
         return resolve_reference(r, ast, definition);
     if (str_eq(ast->text, S("Patient")) && str_eq(r->context, S("Patient"))) {
-        node = node_new(r, ast, run_patient, type_fhir(r->types, FHIR_TYPE_Patient));
+        node = node_new(r, ast, run_patient, patient_type(r));
         node->flags = NODE_IMPURE;
         return node;
     }
@@ -105,8 +105,7 @@ static const CqlType *choice_type(Resolver *r, uint16_t type, uint8_t group)
     return type_choice(r->types, parts, count);
 }
 
-static CqlNode *fhir_property(Resolver *r, const Ast *place, CqlNode *object, uint16_t type,
-                              Str name)
+CqlNode *fhir_property(Resolver *r, const Ast *place, CqlNode *object, uint16_t type, Str name)
 {
     if (fhir_type_is_primitive(type) && str_eq(name, S("value")))
         return node_operator(r, place, op_fhir_value, type_of_fhir_value(r->types, type), object);
@@ -217,6 +216,9 @@ CqlNode *resolve_property(Resolver *r, const Ast *place, CqlNode *object, Str na
     switch (type->kind) {
     case TYPE_FHIR:
         node = fhir_property(r, place, object, type->fhir, name);
+        break;
+    case TYPE_CLASS:
+        node = class_property(r, place, object, name);
         break;
     case TYPE_CHOICE:
         node = choice_property(r, place, object, name);

@@ -337,7 +337,8 @@ static uint32_t add_retrieve(Resolver *r, const PlanRetrieve *retrieve)
 {
     for (size_t i = 0; i < r->plan->retrieves.count; i++) {
         const PlanRetrieve *other = &r->plan->retrieves.items[i];
-        if (other->type == retrieve->type && other->has_codes == retrieve->has_codes &&
+        if (other->type == retrieve->type && other->profile == retrieve->profile &&
+            other->has_codes == retrieve->has_codes &&
             other->by_directory == retrieve->by_directory &&
             memcmp(other->path, retrieve->path, sizeof(other->path)) == 0 &&
             same_set(&other->concepts, &retrieve->concepts))
@@ -353,7 +354,8 @@ CqlNode *resolve_retrieve(Resolver *r, const Ast *ast)
     const CqlType *type = resolve_type(r, parts->type);
     if (type == NULL)
         return NULL;
-    if (type->kind != TYPE_FHIR || !fhir_type_is_concrete_resource((FhirType)type->fhir)) {
+    bool has_nodes = type->kind == TYPE_FHIR || type->kind == TYPE_CLASS;
+    if (!has_nodes || !fhir_type_is_concrete_resource((FhirType)type->fhir)) {
         resolve_error(r, ast->line, ast->column, "cql-retrieve", "%.*s is no resource to retrieve",
                       STR_ARG(type->text));
         return NULL;
@@ -364,8 +366,13 @@ CqlNode *resolve_retrieve(Resolver *r, const Ast *ast)
         return NULL;
     }
     PlanRetrieve retrieve = {.type = type->fhir};
+    Str path = parts->path;
+    if (type->class != NULL) {
+        retrieve.profile = class_profile(r, type->class);
+        path = path.len > 0 ? path : type->class->code_path;
+    }
     if (parts->terminology != NULL &&
-        (!set_path(r, ast, parts->path, &retrieve) || !set_codes(r, parts->terminology, &retrieve)))
+        (!set_path(r, ast, path, &retrieve) || !set_codes(r, parts->terminology, &retrieve)))
         return NULL;
     /* By the directory, the path says nothing more. */
     if (retrieve.by_directory)

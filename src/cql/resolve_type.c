@@ -3,21 +3,11 @@
 
 static const CqlType *fhir_by_name(Resolver *r, Str name)
 {
-    FhirType fhir = fhir_type_find(name.ptr, name.len);
+    uint16_t fhir = model_fhir_type(name);
     if (fhir != FHIR_TYPE_NONE)
-        return type_fhir(r->types, (uint16_t)fhir);
-    /* Model info writes Observation.Component for the backbone type Observation.component. */
-    size_t dot = str_find_char(name, '.');
-    if (dot == SIZE_MAX || dot + 1 >= name.len)
-        return NULL;
-    Str copy = str_copy(r->arena, name);
-    char *text = (char *)(uintptr_t)copy.ptr; /* NOLINT(performance-no-int-to-ptr) */
-    for (size_t i = dot; i + 1 < name.len; i++) {
-        if (name.ptr[i] == '.' && name.ptr[i + 1] >= 'A' && name.ptr[i + 1] <= 'Z')
-            text[i + 1] = (char)(name.ptr[i + 1] + 32);
-    }
-    fhir = fhir_type_find(copy.ptr, copy.len);
-    return fhir == FHIR_TYPE_NONE ? NULL : type_fhir(r->types, (uint16_t)fhir);
+        return type_fhir(r->types, fhir);
+    /* The codes of one element are a class of their own in model info: FHIR.ObservationStatus. */
+    return find_class(r, S("FHIR"), name);
 }
 
 static const CqlType *named_type(Resolver *r, const AstType *type)
@@ -25,16 +15,19 @@ static const CqlType *named_type(Resolver *r, const AstType *type)
     const CqlType *found = NULL;
     if (str_eq(type->model, S("System"))) {
         found = type_system(r->types, type->name);
-    } else if (type->model.len == 0) {
-        if (r->library != NULL && r->library->uses_fhir)
-            found = fhir_by_name(r, type->name);
-        if (found == NULL)
-            found = type_system(r->types, type->name);
     } else if (str_eq(type->model, S("FHIR"))) {
         found = fhir_by_name(r, type->name);
     } else {
-        found = fhir_by_name(
-            r, str_format(r->arena, "%.*s.%.*s", STR_ARG(type->model), STR_ARG(type->name)));
+        Str name = type->name;
+        if (type->model.len > 0)
+            found = find_class(r, type->model, name);
+        /* Not a model but the first part of a name: Observation.Component. */
+        if (found == NULL && type->model.len > 0)
+            name = str_format(r->arena, "%.*s.%.*s", STR_ARG(type->model), STR_ARG(name));
+        if (found == NULL)
+            found = find_class(r, S(""), name);
+        if (found == NULL)
+            found = type_system(r->types, name);
     }
     if (found == NULL)
         resolve_error(r, type->line, type->column, "cql-type", "the type '%.*s%s%.*s' is not known",
@@ -123,10 +116,20 @@ int conversion_cost(Resolver *r, const CqlType *from, const CqlType *to)
         return choice_cost(r, from, to);
     if (to->kind == TYPE_CHOICE)
         return to_choice_cost(r, from, to);
-    if (from->kind == TYPE_FHIR) {
+    if (from->kind == TYPE_FHIR && to->kind != TYPE_CLASS) {
         const CqlType *value = type_of_fhir_value(r->types, from->fhir);
         int cost = value == NULL ? -1 : conversion_cost(r, value, to);
         return cost < 0 ? -1 : cost + 5;
+    }
+    /* A class is a view on its FHIR type, which it stands for where one of another model is
+       wanted. */
+    bool are_nodes = (from->kind == TYPE_CLASS || from->kind == TYPE_FHIR) &&
+                     (to->kind == TYPE_CLASS || to->kind == TYPE_FHIR);
+    if (are_nodes &&
+        (from->class == NULL || to->class == NULL || from->class->model != to->class->model)) {
+        const CqlType a = {.kind = TYPE_FHIR, .fhir = from->fhir};
+        const CqlType b = {.kind = TYPE_FHIR, .fhir = to->fhir};
+        return type_is_subtype(&a, &b) ? 4 : -1;
     }
     bool same_shape =
         from->kind == to->kind && (from->kind == TYPE_LIST || from->kind == TYPE_INTERVAL);

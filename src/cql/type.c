@@ -1,5 +1,7 @@
 #include "cql/type.h"
 
+#include "cql/model.h"
+
 #include <stdlib.h>
 
 static const char *const simple_names[TYPE_SIMPLE_COUNT] = {
@@ -51,6 +53,13 @@ const CqlType *type_fhir(TypeTable *table, uint16_t fhir)
     CqlType type = {.kind = TYPE_FHIR, .fhir = fhir};
     Str name = fhir_type_name(fhir);
     type.text = str_format(table->arena, "FHIR.%.*s", STR_ARG(name));
+    return intern(table, &type);
+}
+
+const CqlType *type_class(TypeTable *table, const ModelClass *class, Str model)
+{
+    CqlType type = {.kind = TYPE_CLASS, .fhir = class->fhir, .class = class};
+    type.text = str_format(table->arena, "%.*s.%.*s", STR_ARG(model), STR_ARG(class->name));
     return intern(table, &type);
 }
 
@@ -208,6 +217,15 @@ static bool fhir_is_subtype(uint16_t type, uint16_t of)
     return false;
 }
 
+static bool class_is_subtype(const ModelClass *class, const ModelClass *of)
+{
+    for (unsigned i = 0; i < 16 && class != NULL; i++, class = class->super) {
+        if (class == of)
+            return true;
+    }
+    return false;
+}
+
 bool type_is_subtype(const CqlType *type, const CqlType *of)
 {
     if (type == of || of->kind == TYPE_ANY)
@@ -238,6 +256,8 @@ bool type_is_subtype(const CqlType *type, const CqlType *of)
         return tuple_is_subtype(type, of);
     case TYPE_FHIR:
         return fhir_is_subtype(type->fhir, of->fhir);
+    case TYPE_CLASS:
+        return class_is_subtype(type->class, of->class);
     default:
         return false;
     }
@@ -312,6 +332,7 @@ CqlKind type_value_kind(const CqlType *type)
         [TYPE_TUPLE] = CQL_TUPLE,
         [TYPE_CHOICE] = CQL_NULL,
         [TYPE_FHIR] = CQL_FHIR,
+        [TYPE_CLASS] = CQL_FHIR,
         [TYPE_VARIABLE] = CQL_NULL,
     };
     return (CqlKind)kinds[type->kind];

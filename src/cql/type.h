@@ -30,13 +30,15 @@ typedef enum {
     TYPE_TUPLE,
     TYPE_CHOICE,
     TYPE_FHIR,
+    TYPE_CLASS,   /* a class of a model such as QI-Core: a view on a FHIR type */
     TYPE_VARIABLE /* T in an operator's signature */
 } CqlTypeKind;
 
 typedef struct CqlType CqlType;
 struct CqlType {
     CqlTypeKind kind;
-    uint16_t fhir;          /* FhirType */
+    uint16_t fhir; /* FhirType, also behind a class */
+    const struct ModelClass *class;
     const CqlType *element; /* of a list or interval */
     const CqlType **parts;  /* of a tuple or choice */
     const Str *names;       /* of a tuple, sorted */
@@ -59,6 +61,8 @@ static inline const CqlType *type_simple(const TypeTable *table, CqlTypeKind kin
 const CqlType *type_list(TypeTable *table, const CqlType *element);
 const CqlType *type_interval(TypeTable *table, const CqlType *element);
 const CqlType *type_fhir(TypeTable *table, uint16_t fhir);
+/* `model` is the name that the model goes by in the plan. */
+const CqlType *type_class(TypeTable *table, const struct ModelClass *class, Str model);
 /* Names need not be sorted; of a repeated name the first counts. */
 const CqlType *type_tuple(TypeTable *table, const Str *names, const CqlType *const *parts,
                           size_t count);
