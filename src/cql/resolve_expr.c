@@ -259,7 +259,7 @@ static CqlNode *resolve_tuple(Resolver *r, const Ast *ast)
     return node_fold(r, node);
 }
 
-static bool is_ordered(const CqlType *type)
+static bool is_ordered(const CqlType *type) /* NOLINT(misc-no-recursion): one level */
 {
     switch (type->kind) {
     case TYPE_ANY:
@@ -271,6 +271,12 @@ static bool is_ordered(const CqlType *type)
     case TYPE_DATE:
     case TYPE_DATETIME:
     case TYPE_TIME:
+        return true;
+    case TYPE_CHOICE:
+        for (size_t i = 0; i < type->count; i++) {
+            if (type->parts[i]->kind == TYPE_CHOICE || !is_ordered(type->parts[i]))
+                return false;
+        }
         return true;
     default:
         return false;

@@ -162,6 +162,14 @@ CqlNode *node_convert(Resolver *r, CqlNode *node, const CqlType *to)
     return node_fold(r, outer);
 }
 
+/* Whether every value of the type can become one of the other: of a choice, each alternative must.
+ */
+static bool becomes(Resolver *r, const CqlType *from, const CqlType *to)
+{
+    bool has_choice = from->kind == TYPE_CHOICE || to->kind == TYPE_CHOICE;
+    return has_choice ? type_is_subtype(from, to) : conversion_cost(r, from, to) >= 0;
+}
+
 const CqlType *common_type(Resolver *r, CqlNode *const *nodes, size_t count)
 {
     const CqlType *common = type_simple(r->types, TYPE_ANY);
@@ -169,9 +177,9 @@ const CqlType *common_type(Resolver *r, CqlNode *const *nodes, size_t count)
         const CqlType *type = nodes[i]->type;
         if (common->kind == TYPE_ANY) {
             common = type;
-        } else if (type->kind != TYPE_ANY && conversion_cost(r, type, common) < 0) {
+        } else if (type->kind != TYPE_ANY && !becomes(r, type, common)) {
             const CqlType *both[2] = {common, type};
-            common = conversion_cost(r, common, type) >= 0 ? type : type_choice(r->types, both, 2);
+            common = becomes(r, common, type) ? type : type_choice(r->types, both, 2);
         }
     }
     return common;
