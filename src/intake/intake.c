@@ -58,7 +58,9 @@ struct Load {
     Spill *spill;
     ConceptBuilder *concepts;
     FhirReaderOptions reader_options;
-    StoreWriter *writer;
+    StoreWriter *writer; /* NULL: batches are kept in memory */
+    IntakeBatches *kept; /* those batches */
+    Arena *kept_arena;
     Worker *workers;
     pthread_mutex_t cutting;
     pthread_mutex_t failing;
@@ -393,11 +395,11 @@ static ErrorCode read_all(Load *load, Error *err)
     size_t memory = memory_for_records(load);
     size_t left = memory > workers_bytes ? memory - workers_bytes : 0;
     const SpillOptions spill_options = {
-        .folder = store_writer_temp_dir(load->writer),
+        .folder = load->writer == NULL ? (Str){0} : store_writer_temp_dir(load->writer),
         .name = "spill",
         .lanes = load->threads,
         .buckets = BUCKET_COUNT + 1,
-        .memory_max = left / 2,
+        .memory_max = load->writer == NULL ? SIZE_MAX : left / 2,
     };
     load->spill = spill_create(&spill_options);
     load->concepts = concept_builder_create();
@@ -418,8 +420,13 @@ static ErrorCode merge_all(Load *load, Error *err)
     close_workers(load); /* no interner is used any more */
     Arena *arena CLEANUP(arena_cleanup) = arena_create(0);
     const ConceptId *renumber;
-    ConceptDict *dict = concept_builder_finish(load->concepts, arena, &renumber);
-    ErrorCode code = store_writer_dict(load->writer, dict, err);
+    ConceptDict *dict = concept_builder_finish(
+        load->concepts, load->kept == NULL ? arena : load->kept_arena, &renumber);
+    ErrorCode code = ERR_OK;
+    if (load->kept == NULL)
+        code = store_writer_dict(load->writer, dict, err);
+    else
+        load->kept->dict = dict;
     const MergeOptions merge_options = {
         .spill = load->spill,
         .fine = fine,
@@ -427,11 +434,13 @@ static ErrorCode merge_all(Load *load, Error *err)
         .sink = load->sink,
         .first_output = source_chunk_count(load->source),
         .writer = load->writer,
+        .kept = load->kept,
+        .kept_arena = load->kept_arena,
         .concepts = load->concepts,
         .dict = dict,
         .renumber = renumber,
         .threads = load->threads,
-        .memory_max = memory_for_records(load),
+        .memory_max = load->kept == NULL ? memory_for_records(load) : SIZE_MAX,
         .progress = load->options->progress,
         .report = load->report,
     };
@@ -459,10 +468,21 @@ static int compare_rules(const void *a, const void *b)
     return str_cmp(((const IntakeRefusal *)a)->rule, ((const IntakeRefusal *)b)->rule);
 }
 
+static ErrorCode commit(Load *load, Error *err)
+{
+    const StoreSource source = {.files = load->report->files,
+                                .bytes = load->report->bytes,
+                                .source = name_sources(load->arena, load->options)};
+    ErrorCode code = store_writer_commit(load->writer, &source, err);
+    if (code == ERR_OK)
+        tell_stage(load, S("commit"));
+    return code;
+}
+
 static ErrorCode run(Load *load, Error *err)
 {
     ErrorCode code = open_source(load, err);
-    if (code == ERR_OK)
+    if (code == ERR_OK && load->kept == NULL)
         code = store_writer_begin(load->arena, load->options->store_path, &load->writer, err);
     if (code == ERR_OK)
         code = read_all(load, err);
@@ -478,20 +498,17 @@ static ErrorCode run(Load *load, Error *err)
         code = sink_code;
     if (code != ERR_OK)
         return code;
-    const StoreSource source = {.files = load->report->files,
-                                .bytes = load->report->bytes,
-                                .source = name_sources(load->arena, load->options)};
-    code = store_writer_commit(load->writer, &source, err);
-    if (code == ERR_OK)
-        tell_stage(load, S("commit"));
+    if (load->kept == NULL)
+        code = commit(load, err);
     IntakeRefusalVec *rules = &load->report->refused_by_rule;
     if (rules->count > 0)
         qsort(rules->items, rules->count, sizeof(*rules->items), compare_rules);
     return code;
 }
 
-ErrorCode intake_load(Arena *arena, const IntakeOptions *options, DiagList *diags,
-                      IntakeReport *ret_report, Error *err)
+/* Into `kept`, or into the store where that is NULL. */
+static ErrorCode take_in(Arena *arena, const IntakeOptions *options, DiagList *diags,
+                         IntakeReport *ret_report, IntakeBatches *kept, Error *err)
 {
     Arena *own CLEANUP(arena_cleanup) = arena_create(0);
     IntakeReport report = {0};
@@ -501,6 +518,8 @@ ErrorCode intake_load(Arena *arena, const IntakeOptions *options, DiagList *diag
         .diags = diags,
         .report = &report,
         .threads = options->threads == 0 ? threads_available() : options->threads,
+        .kept = kept,
+        .kept_arena = arena,
         .memory_max = options->memory_max == 0 ? LIMIT_MEMORY_DEFAULT_BYTES : options->memory_max,
     };
     load.threads = clamp(load.threads, 1, LIMIT_THREADS_MAX);
@@ -537,4 +556,30 @@ ErrorCode intake_load(Arena *arena, const IntakeOptions *options, DiagList *diag
     if (code == ERR_OK)
         *ret_report = report;
     return code;
+}
+
+ErrorCode intake_load(Arena *arena, const IntakeOptions *options, DiagList *diags,
+                      IntakeReport *ret_report, Error *err)
+{
+    return take_in(arena, options, diags, ret_report, NULL, err);
+}
+
+ErrorCode intake_read(Arena *arena, const IntakeOptions *options, DiagList *diags,
+                      IntakeReport *ret_report, IntakeBatches *ret_batches, Error *err)
+{
+    IntakeBatches batches = {0};
+    ErrorCode code = take_in(arena, options, diags, ret_report, &batches, err);
+    if (code == ERR_OK)
+        *ret_batches = batches;
+    else
+        intake_batches_free(&batches);
+    return code;
+}
+
+void intake_batches_free(IntakeBatches *batches)
+{
+    for (size_t i = 0; i < batches->count; i++)
+        if (batches->arenas[i] != NULL)
+            arena_destroy(batches->arenas[i]);
+    *batches = (IntakeBatches){0};
 }

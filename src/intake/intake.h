@@ -69,3 +69,19 @@ typedef struct {
    ERR_BUSY) leaves the earlier version as it was. */
 MUST_USE ErrorCode intake_load(Arena *arena, const IntakeOptions *options, DiagList *diags,
                                IntakeReport *ret_report, Error *err);
+
+/* Persons in memory: the batches that a store of them would hold, in the same order. */
+typedef struct {
+    const ConceptDict *dict;
+    const RecordBatch **batches;
+    size_t count;
+    Arena **arenas; /* one a batch */
+} IntakeBatches;
+
+/* As intake_load, for whoever asks the persons at once and needs no store: nothing is written (but
+   the file of what is refused), store_path and memory_max are of no account, and all of it must fit
+   into memory. The dictionary lives in `arena`. */
+MUST_USE ErrorCode intake_read(Arena *arena, const IntakeOptions *options, DiagList *diags,
+                               IntakeReport *ret_report, IntakeBatches *ret_batches, Error *err);
+/* Accepts what is zeroed. */
+void intake_batches_free(IntakeBatches *batches);

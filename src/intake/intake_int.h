@@ -178,6 +178,8 @@ typedef struct {
     Sink *sink;
     uint32_t first_output; /* number of the first output that the merge may put */
     StoreWriter *writer;
+    IntakeBatches *kept; /* where batches are kept, with a NULL writer; NULL: written */
+    Arena *kept_arena;   /* for the lists of them */
     const ConceptBuilder *concepts;
     const ConceptDict *dict;
     const ConceptId *renumber;

@@ -246,12 +246,35 @@ static void count_batch(Merge *merge, const RecordBatch *batch, bool is_shared)
     pthread_mutex_unlock(&merge->lock);
 }
 
+/* Batches that are kept have an arena each. */
+static Arena *arena_of_piece(Merge *merge, size_t partition, Refusals *refusals)
+{
+    IntakeBatches *kept = merge->options->kept;
+    if (kept == NULL || partition == SIZE_MAX)
+        return refusals->arena;
+    kept->arenas[partition] = arena_create(1 << 18);
+    return kept->arenas[partition];
+}
+
+static ErrorCode take_batch(Merge *merge, size_t partition, const RecordBatch *batch, Error *err)
+{
+    ASSERT(batch->person_count > 0);
+    ErrorCode code = ERR_OK;
+    if (merge->options->kept != NULL)
+        merge->options->kept->batches[partition] = batch;
+    else
+        code = store_writer_add(merge->options->writer, partition, batch, err);
+    if (code == ERR_OK)
+        count_batch(merge, batch, false);
+    return code;
+}
+
 /* Merges buckets from .. end of a spill into one partition (SIZE_MAX: there is no person in it, so
    that all of it is refused). */
 static ErrorCode merge_piece(Merge *merge, Spill *spill, const Unit *buckets, size_t partition,
                              Refusals *refusals, Error *err)
 {
-    Arena *arena = refusals->arena;
+    Arena *arena = arena_of_piece(merge, partition, refusals);
     RecordBuilder *builder = create_builder(arena, merge, false, refusals);
     const SpillVisit visit = {
         .visit = add_visited, .context = builder, .arena = arena, .keeps = true};
@@ -261,15 +284,11 @@ static ErrorCode merge_piece(Merge *merge, Spill *spill, const Unit *buckets, si
     RecordBatch *batch = NULL;
     if (code == ERR_OK)
         code = record_builder_finish(builder, &batch, err);
-    if (code == ERR_OK && partition != SIZE_MAX) {
-        ASSERT(batch->person_count > 0);
-        code = store_writer_add(merge->options->writer, partition, batch, err);
-        if (code == ERR_OK)
-            count_batch(merge, batch, false);
-    }
+    if (code == ERR_OK && partition != SIZE_MAX)
+        code = take_batch(merge, partition, batch, err);
     for (uint32_t i = buckets->bucket_first; i < buckets->bucket_end; i++)
         spill_drop(spill, i);
-    arena_reset(arena);
+    arena_reset(refusals->arena);
     return code;
 }
 
@@ -324,7 +343,7 @@ static ErrorCode merge_dealt(Merge *merge, const Unit *unit, Refusals *refusals,
     const MergeOptions *options = merge->options;
     Arena *arena CLEANUP(arena_cleanup) = arena_create(1 << 20);
     const SpillOptions spill_options = {
-        .folder = store_writer_temp_dir(options->writer),
+        .folder = options->writer == NULL ? (Str){0} : store_writer_temp_dir(options->writer),
         .name = str_to_c(arena, str_format(arena, "deal-%u", unit->bucket_first)),
         .lanes = 1,
         .buckets = unit->piece_count,
@@ -427,7 +446,7 @@ static ErrorCode merge_shared(Merge *merge, Refusals *refusals, Error *err)
     }
     RecordBatch *batch = NULL;
     code = record_builder_finish(builder, &batch, err);
-    if (code == ERR_OK)
+    if (code == ERR_OK && options->writer != NULL)
         code = store_writer_shared(options->writer, batch, err);
     if (code == ERR_OK)
         count_batch(merge, batch, true);
@@ -471,6 +490,12 @@ ErrorCode merge_run(const MergeOptions *options, Error *err)
     Merge merge = {.options = options, .arena = arena};
     pthread_mutex_init(&merge.lock, NULL);
     plan(&merge);
+    if (options->kept != NULL) {
+        Arena *kept = options->kept_arena;
+        options->kept->count = merge.partition_count;
+        options->kept->batches = ARENA_ZARRAY(kept, const RecordBatch *, merge.partition_count);
+        options->kept->arenas = ARENA_ZARRAY(kept, Arena *, merge.partition_count);
+    }
     uint64_t held = spill_memory(options->spill);
     uint64_t free_memory = options->memory_max > held ? options->memory_max - held : 0;
     uint64_t at_once = free_memory / (merge.largest * MEMORY_FACTOR + 1);
