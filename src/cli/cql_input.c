@@ -15,6 +15,7 @@ typedef struct {
 
 typedef struct {
     Cli *cli;
+    Arena *arena;
     DiagList *diags;
     CqlInput *input;
     Vec(Str) folders;
@@ -35,14 +36,14 @@ static void add_folder(Reader *reader, Str folder)
     VEC_FOREACH (Str, other, &reader->folders)
         if (str_eq(*other, folder))
             return;
-    VEC_PUSH(reader->cli->arena, &reader->folders, folder);
+    VEC_PUSH(reader->arena, &reader->folders, folder);
 }
 
 static ErrorCode add_file(Reader *reader, Str path)
 {
     Str text;
     Error *err = &reader->cli->err;
-    ErrorCode code = io_read_file(reader->cli->arena, path, 0, &text, err);
+    ErrorCode code = io_read_file(reader->arena, path, 0, &text, err);
     if (code == ERR_OK)
         (void)cql_libraries_add(reader->input->libraries, text, path, reader->diags);
     return code;
@@ -86,7 +87,7 @@ static void index_file(Reader *reader, Str path)
     if (io_read_file(arena, path, 0, &text, &err) != ERR_OK ||
         !cql_libraries_add(one, text, path, &diags))
         return;
-    Arena *kept = reader->cli->arena;
+    Arena *kept = reader->arena;
     VEC_PUSH(kept, &reader->candidates,
              (Candidate){.name = str_copy(kept, cql_libraries_name(one, 0)),
                          .version = str_copy(kept, cql_libraries_version(one, 0)),
@@ -95,7 +96,7 @@ static void index_file(Reader *reader, Str path)
 
 static void index_folders(Reader *reader)
 {
-    Arena *arena = reader->cli->arena;
+    Arena *arena = reader->arena;
     VEC_FOREACH (Str, folder, &reader->folders) {
         IoNames names = {0};
         Error err = {0};
@@ -127,7 +128,7 @@ static ErrorCode find_includes(Reader *reader)
         VEC_FOREACH (Candidate, candidate, &reader->candidates) {
             if (!str_eq(candidate->name, name))
                 continue;
-            bool fits = version.len == 0 ? is_better(reader->cli->arena, candidate, best)
+            bool fits = version.len == 0 ? is_better(reader->arena, candidate, best)
                                          : best == NULL && str_eq(candidate->version, version);
             best = fits ? candidate : best;
         }
@@ -159,7 +160,7 @@ ErrorCode cql_input_read(Cli *cli, const Str *paths, size_t count, DiagList *dia
                          CqlInput *ret_input)
 {
     *ret_input = (CqlInput){.libraries = cql_libraries_create(cli->arena)};
-    Reader reader = {.cli = cli, .diags = diags, .input = ret_input};
+    Reader reader = {.cli = cli, .arena = cli->arena, .diags = diags, .input = ret_input};
     for (size_t i = 0; i < count; i++) {
         ErrorCode code = add_path(&reader, paths[i]);
         if (code != ERR_OK)
@@ -173,6 +174,17 @@ ErrorCode cql_input_read(Cli *cli, const Str *paths, size_t count, DiagList *dia
         code = programme_read_value_sets(cli->arena, cli_text(cli, OPTION_VALUE_SETS), diags,
                                          &ret_input->value_sets, &cli->err);
     return code;
+}
+
+ErrorCode cql_input_text(Cli *cli, Arena *arena, Str text, Str path, DiagList *diags,
+                         CqlInput *ret_input)
+{
+    *ret_input = (CqlInput){.libraries = cql_libraries_create(arena), .given = 1};
+    Reader reader = {.cli = cli, .arena = arena, .diags = diags, .input = ret_input};
+    if (!cql_libraries_add(ret_input->libraries, text, path, diags))
+        return ERR_OK;
+    ErrorCode code = list_folders(&reader, &path, 1);
+    return code == ERR_OK ? find_includes(&reader) : code;
 }
 
 /* --- options --- */

@@ -17,6 +17,9 @@ typedef struct {
    folders of the files), and reads --value-sets. What is wrong with them goes to diags. */
 MUST_USE ErrorCode cql_input_read(Cli *cli, const Str *paths, size_t count, DiagList *diags,
                                   CqlInput *ret_input);
+/* The same for one library given as text, with everything in the arena and without value sets. */
+MUST_USE ErrorCode cql_input_text(Cli *cli, Arena *arena, Str text, Str path, DiagList *diags,
+                                  CqlInput *ret_input);
 /* --parameter and --now. */
 MUST_USE ErrorCode cql_input_options(Cli *cli, const CqlInput *input, CqlPlanOptions *ret_options);
 /* The numbers of the definitions asked for: --expression, or all of the libraries named. */

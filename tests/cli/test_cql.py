@@ -167,8 +167,31 @@ def test_suite_form(folder):
     check("suite: place", "suite.xml:5: failed: G.wrong" in result.stdout, result.stdout)
 
 
+def test_repl(_folder):
+    rows = [
+        ("values and declarations", 0, [], "define X: 5\nX + 1\ndefine X: 7\nX + 1\n", "6\n8\n"),
+        ("over several lines", 0, [], "{1,\n2}\n", "{ 1, 2 }\n"),
+        ("a type", 0, [], ":type 1.0\n", "System.Decimal\n"),
+        ("functions", 0, [], "define function F(a Integer): a * 2\nF(4)", "8\n"),
+        ("an error, and on", 3, [], "1 + 'a'\n2\n", "2\n"),
+        ("a bad declaration leaves the old one", 3, [], "define X: 1\ndefine X: Y\nX\n", "1\n"),
+        ("the end", 0, [], "1\n:quit\n2\n", "1\n"),
+        ("a list", 0, [], "define X: 1\n:list", "define X: 1\n"),
+        ("a library", 0, [], f":load {LIBRARY}\n\"Is Measured\"\n", "false\n"),
+        ("a person", 0, [LIBRARY, "--data", SAMPLE, "--person", "person-01"],
+         "\"Is Measured\"\n:person person-19\n\"Is Controlled\"\n", "true\nnull\n"),
+        ("nobody", 3, ["--data", SAMPLE], ":person nobody\nCount([Patient])\n", "0\n"),
+    ]
+    for name, code, arguments, text, want in rows:
+        result = braid("cql", "repl", *arguments, input=text)
+        check(f"repl: {name}", (result.returncode, result.stdout) == (code, want),
+              f"{result.returncode} {result.stdout!r} {result.stderr}")
+    result = braid("cql", "repl", input="1 + 'a'\n")
+    check("repl: a finding has its column", "input:1:3: error:" in result.stderr, result.stderr)
+
+
 def main():
-    for test in (test_same_bytes, test_errors_of_persons, test_bad_calls, test_includes, test_suite_form):
+    for test in (test_repl, test_same_bytes, test_errors_of_persons, test_bad_calls, test_includes, test_suite_form):
         with tempfile.TemporaryDirectory() as folder:
             test(Path(folder))
     for line in wrong:
