@@ -235,4 +235,5 @@ typedef struct {
     size_t include_count;
     AstDef *defs;
     size_t def_count;
+    bool has_errors; /* of syntax: what could be read is here all the same */
 } AstLibrary;

@@ -106,8 +106,12 @@ typedef struct {
 
 size_t cql_plan_definition_count(const CqlPlan *plan);
 const CqlDefinition *cql_plan_definition(const CqlPlan *plan, size_t definition);
-/* By library name (empty: any library that has one) and definition name. */
+/* By library name (empty: any library that has one) and definition name. Of several versions of a
+   library the highest that has the definition. */
 bool cql_plan_find(const CqlPlan *plan, Str library, Str definition, size_t *ret_definition);
+/* Likewise of one version (empty: the highest). */
+bool cql_plan_find_version(const CqlPlan *plan, Str library, Str version, Str definition,
+                           size_t *ret_definition);
 
 /* A function that may be called from outside (cql_eval_function): one of a root's name. */
 typedef struct {

@@ -8,7 +8,7 @@
 
 #include "cql/ast.h"
 
-/* NULL when there were syntax errors. */
+/* Never NULL: has_errors says when there were syntax errors. */
 const AstLibrary *cql_parse_library(Arena *arena, Str source, Str file, DiagList *diags);
 /* One expression that is the whole text. */
 Ast *cql_parse_expression(Arena *arena, Str source, Str file, DiagList *diags);

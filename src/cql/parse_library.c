@@ -260,7 +260,8 @@ const AstLibrary *cql_parse_library(Arena *arena, Str source, Str file, DiagList
     library->include_count = parts.includes.count;
     library->defs = parts.defs.items;
     library->def_count = parts.defs.count;
-    return parser.failed ? NULL : library;
+    library->has_errors = parser.failed;
+    return library;
 }
 
 Ast *cql_parse_expression(Arena *arena, Str source, Str file, DiagList *diags)

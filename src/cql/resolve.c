@@ -63,8 +63,6 @@ bool cql_libraries_add(CqlLibraries *libraries, Str source, Str file, DiagList *
     Str text = str_copy(libraries->arena, source);
     const AstLibrary *library =
         cql_parse_library(libraries->arena, text, str_copy(libraries->arena, file), diags);
-    if (library == NULL)
-        return false;
     for (size_t i = 0; i < libraries->items.count; i++) {
         const AstLibrary *other = libraries->items.items[i];
         if (library->name.len > 0 && str_eq(other->name, library->name) &&
@@ -78,8 +76,10 @@ bool cql_libraries_add(CqlLibraries *libraries, Str source, Str file, DiagList *
             return false;
         }
     }
+    /* One with syntax errors stays known by its name, so that what includes it is told the truth.
+     */
     VEC_PUSH(libraries->arena, &libraries->items, library);
-    return true;
+    return !library->has_errors;
 }
 
 bool cql_libraries_add_model(CqlLibraries *libraries, Str table, Str file, DiagList *diags)
@@ -108,20 +108,15 @@ Str cql_libraries_version(const CqlLibraries *libraries, size_t index)
     return libraries->items.items[index]->version;
 }
 
-static bool is_helpers(const AstImport *import)
-{
-    return str_eq(import->name, S("FHIRHelpers")) || str_ends_with(import->name, S(".FHIRHelpers"));
-}
-
-static bool is_answered(const CqlLibraries *libraries, const AstImport *import)
+static bool is_answered(const CqlLibraries *libraries, const AstImport *import, Str own_namespace)
 {
     for (size_t i = 0; i < libraries->items.count; i++) {
         const AstLibrary *library = libraries->items.items[i];
-        if (str_eq(library->name, import->name) &&
+        if (import_fit(import, own_namespace, library->name) > 0 &&
             (import->version.len == 0 || str_eq(library->version, import->version)))
             return true;
     }
-    return is_helpers(import);
+    return import_is_helpers(import);
 }
 
 bool cql_libraries_missing(const CqlLibraries *libraries, size_t *at, Str *ret_name,
@@ -132,7 +127,7 @@ bool cql_libraries_missing(const CqlLibraries *libraries, size_t *at, Str *ret_n
         const AstLibrary *library = libraries->items.items[i];
         for (size_t j = 0; j < library->include_count; j++, passed++) {
             const AstImport *import = &library->includes[j];
-            if (passed < *at || is_answered(libraries, import))
+            if (passed < *at || is_answered(libraries, import, library_namespace(library->name)))
                 continue;
             *at = passed + 1;
             *ret_name = import->name;
@@ -154,13 +149,18 @@ bool cql_libraries_has_parameter(const CqlLibraries *libraries, Str name)
     return false;
 }
 
-bool find_include(Resolver *r, Str alias, Library **ret_library)
+bool find_include(Resolver *r, Str alias, Include *ret_include)
 {
     for (size_t i = 0; i < r->library->ast->include_count; i++) {
-        if (str_eq(r->library->ast->includes[i].alias, alias)) {
-            *ret_library = r->library->includes[i];
-            return true;
-        }
+        const AstImport *import = &r->library->ast->includes[i];
+        if (!str_eq(import->alias, alias))
+            continue;
+        Library *library = r->library->includes[i];
+        bool is_helpers = library == NULL && import_is_helpers(import);
+        *ret_include =
+            (Include){.library = library,
+                      .is_broken = library == NULL ? !is_helpers : library->ast->has_errors};
+        return true;
     }
     return false;
 }
@@ -175,9 +175,12 @@ static void set_up_library(Resolver *r, Library *library, const AstLibrary *ast)
 {
     *library = (Library){.ast = ast, .name = ast->name, .version = ast->version};
     library->definitions = ARENA_ZARRAY(r->arena, Definition, ast->def_count);
-    library->definition_count = ast->def_count;
-    library->includes = ARENA_ZARRAY(r->arena, Library *, ast->include_count);
     map_init(&library->by_name, r->arena);
+    library->includes = ARENA_ZARRAY(r->arena, Library *, ast->include_count);
+    /* What could be read of a library with syntax errors would only give follow-on errors. */
+    if (ast->has_errors)
+        return;
+    library->definition_count = ast->def_count;
     r->library = library;
     for (size_t i = 0; i < ast->def_count; i++) {
         Definition *definition = &library->definitions[i];
@@ -192,25 +195,6 @@ static void set_up_library(Resolver *r, Library *library, const AstLibrary *ast)
                           "'%.*s' is defined twice", STR_ARG(ast->defs[i].name));
     }
     find_models(r, library);
-}
-
-static void find_includes(Resolver *r, Library *library)
-{
-    r->library = library;
-    for (size_t i = 0; i < library->ast->include_count; i++) {
-        const AstImport *import = &library->ast->includes[i];
-        for (size_t j = 0; j < r->library_count; j++) {
-            Library *other = &r->libraries[j];
-            bool fits = str_eq(other->name, import->name) &&
-                        (import->version.len == 0 || str_eq(other->version, import->version));
-            if (fits && library->includes[i] == NULL)
-                library->includes[i] = other;
-        }
-        if (library->includes[i] == NULL && !is_helpers(import))
-            resolve_error(r, import->line, import->column, "cql-include",
-                          "the library '%.*s' version '%.*s' is missing", STR_ARG(import->name),
-                          STR_ARG(import->version));
-    }
 }
 
 static void resolve_operand_types(Resolver *r, Library *library)
@@ -482,19 +466,44 @@ static bool define(Resolver *r, Definition *definition)
     return node != NULL;
 }
 
+/* Names the whole ring, from the definition that was asked for again back to it. */
+static void report_cycle(Resolver *r, const Definition *again)
+{
+    const Definition *ring[16];
+    size_t count = 0;
+    StrBuf text;
+    strbuf_init(&text, r->arena, 0);
+    const Definition *at = r->resolving;
+    for (; at != again && count < COUNT_OF(ring); at = at->outer)
+        ring[count++] = at;
+    strbuf_printf(&text, "'%.*s' refers to itself: %.*s", STR_ARG(again->ast->name),
+                  STR_ARG(again->ast->name));
+    if (at != again)
+        strbuf_add(&text, S(" -> …"));
+    for (size_t i = count; i > 0; i--)
+        strbuf_printf(&text, " -> %.*s", STR_ARG(ring[i - 1]->ast->name));
+    Library *library = r->library;
+    r->library = again->library;
+    resolve_error(r, again->ast->line, again->ast->column, "cql-cycle", "%.*s -> %.*s",
+                  STR_ARG(strbuf_str(&text)), STR_ARG(again->ast->name));
+    r->library = library;
+}
+
 bool resolve_definition(Resolver *r, Definition *definition)
 {
     if (definition->state == STATE_RESOLVING) {
-        resolve_error(r, definition->ast->line, definition->ast->column, "cql-cycle",
-                      "'%.*s' refers to itself", STR_ARG(definition->ast->name));
+        report_cycle(r, definition);
         return false;
     }
     if (definition->state != STATE_UNTOUCHED)
         return definition->state == STATE_DONE;
     definition->state = STATE_RESOLVING;
+    definition->outer = r->resolving;
+    r->resolving = definition;
     Focus focus = take_focus(r, definition);
     bool ok = define(r, definition);
     give_back(r, &focus);
+    r->resolving = definition->outer;
     definition->state = ok ? STATE_DONE : STATE_FAILED;
     return ok;
 }
@@ -600,10 +609,12 @@ ErrorCode cql_plan_create(Arena *arena, const CqlLibraries *libraries,
     for (size_t i = 0; i < r.library_count; i++)
         set_up_library(&r, &r.libraries[i], libraries->items.items[i]);
     for (size_t i = 0; i < r.library_count; i++) {
-        find_includes(&r, &r.libraries[i]);
+        if (!r.libraries[i].ast->has_errors)
+            resolve_includes(&r, &r.libraries[i]);
         resolve_operand_types(&r, &r.libraries[i]);
         number_definitions(&r, &r.libraries[i]);
     }
+    check_include_cycles(&r);
     for (size_t i = 0; i < r.library_count; i++) {
         for (size_t j = 0; j < r.libraries[i].definition_count; j++)
             resolve_wanted(&r, &r.libraries[i].definitions[j]);
@@ -670,13 +681,26 @@ const CqlFunction *cql_plan_function(const CqlPlan *plan, size_t function)
 
 bool cql_plan_find(const CqlPlan *plan, Str library, Str definition, size_t *ret_definition)
 {
+    return cql_plan_find_version(plan, library, S(""), definition, ret_definition);
+}
+
+bool cql_plan_find_version(const CqlPlan *plan, Str library, Str version, Str definition,
+                           size_t *ret_definition)
+{
+    const CqlDefinition *best = NULL;
     for (size_t i = 0; i < plan->definitions.count; i++) {
         const CqlDefinition *facts = &plan->definitions.items[i]->facts;
-        if (str_eq(facts->name, definition) &&
-            (library.len == 0 || str_eq(facts->library, library))) {
+        bool fits = str_eq(facts->name, definition) &&
+                    (library.len == 0 || str_eq(facts->library, library)) &&
+                    (version.len == 0 || str_eq(facts->version, version));
+        if (!fits)
+            continue;
+        bool is_higher = best != NULL && str_eq(facts->library, best->library) &&
+                         version_compare(facts->version, best->version) > 0;
+        if (best == NULL || is_higher) {
+            best = facts;
             *ret_definition = i;
-            return true;
         }
     }
-    return false;
+    return best != NULL;
 }

@@ -461,10 +461,11 @@ static CqlNode *call_plain(Resolver *r, const Call *call)
 
 CqlNode *resolve_function(Resolver *r, const Ast *ast)
 {
-    Library *library = NULL;
+    Include include = {.library = NULL};
     bool is_fluent = (ast->flags & AST_FLUENT) != 0;
     bool is_qualified = is_fluent && ast->items[0]->kind == AST_IDENTIFIER &&
-                        find_include(r, ast->items[0]->text, &library);
+                        !is_variable(r, ast->items[0]->text) &&
+                        find_include(r, ast->items[0]->text, &include);
     size_t skip = is_qualified ? 1 : 0;
     if (is_fluent && ast->items[0]->kind == AST_IDENTIFIER &&
         str_eq(ast->items[0]->text, S("System"))) {
@@ -478,9 +479,10 @@ CqlNode *resolve_function(Resolver *r, const Ast *ast)
         call.args[i] = resolve_expression(r, ast->items[i + skip]);
         failed |= call.args[i] == NULL;
     }
-    if (failed)
+    if (failed || include.is_broken)
         return NULL;
     if (is_qualified)
-        return library == NULL ? resolve_operator(r, &call) : call_in_library(r, &call, library);
+        return include.library == NULL ? resolve_operator(r, &call)
+                                       : call_in_library(r, &call, include.library);
     return is_fluent ? call_fluent(r, &call) : call_plain(r, &call);
 }

@@ -16,16 +16,18 @@ typedef struct Library Library;
 
 typedef enum { STATE_UNTOUCHED, STATE_RESOLVING, STATE_DONE, STATE_FAILED } ResolveState;
 
-typedef struct {
+typedef struct Definition Definition;
+struct Definition {
     const AstDef *ast;
     Library *library;
+    const Definition *outer; /* while resolving: what asked for it */
     ResolveState state;
     const CqlType *type;
     CqlNode *constant; /* of a parameter, code, value set, or a folded definition */
     uint32_t index;    /* in the plan's definitions */
     PlanFunction *function;
     const CqlType **operands; /* of a function */
-} Definition;
+};
 
 struct Library {
     const AstLibrary *ast;
@@ -58,6 +60,7 @@ typedef struct {
     size_t library_count;
     Library *library; /* that is being resolved */
     Str context;
+    const Definition *resolving; /* the innermost one */
     const Scope *scope;
     uint32_t frame_size;
     uint32_t depth;
@@ -137,11 +140,40 @@ CqlNode *resolve_call(Resolver *r, const Ast *place, const char *name, CqlNode *
                       uint8_t precision);
 bool operator_exists(Resolver *r, Str name);
 
+/* --- libraries (resolve_include.c) --- */
+/* What stands before the last dot of a library's name. */
+Str library_namespace(Str name);
+int version_compare(Str a, Str b);
+bool import_is_helpers(const AstImport *import);
+/* How well a library's name answers an include from a namespace: 0 not at all, more is better. */
+int import_fit(const AstImport *import, Str own_namespace, Str name);
+void resolve_includes(Resolver *r, Library *library);
+void check_include_cycles(Resolver *r);
+
+/* The name most like the one that is wanted, if any is like it at all. */
+typedef struct {
+    Arena *arena;
+    Str wanted;
+    Str name;
+    uint32_t distance;
+} Nearest;
+
+Nearest nearest_to(Arena *arena, Str name);
+void nearest_try(Nearest *nearest, Str name);
+/* "; did you mean 'X'?", or empty. */
+Str nearest_text(const Nearest *nearest);
+
 /* --- definitions --- */
-/* A library's alias in the current one: false when there is none. *ret_library is NULL for
-   FHIRHelpers. */
-bool find_include(Resolver *r, Str alias, Library **ret_library);
+/* What an alias of the current library stands for. */
+typedef struct {
+    Library *library; /* NULL for the FHIRHelpers of the engine, and when it is missing */
+    bool is_broken;   /* missing or with errors: a finding was made, say no more */
+} Include;
+/* False when no include has the alias. */
+bool find_include(Resolver *r, Str alias, Include *ret_include);
 Definition *find_definition(Library *library, Str name);
+/* Whether an alias, operand or let of this name is in scope. */
+bool is_variable(const Resolver *r, Str name);
 /* A reference to it; resolves it first where needed. */
 CqlNode *resolve_reference(Resolver *r, const Ast *place, Definition *definition);
 bool resolve_definition(Resolver *r, Definition *definition);

@@ -28,6 +28,25 @@ static CqlNode *in_scopes(Resolver *r, const Ast *ast)
     return NULL;
 }
 
+static void near_definitions(Nearest *nearest, const Library *library, bool with_private)
+{
+    for (size_t i = 0; library != NULL && i < library->definition_count; i++) {
+        const AstDef *ast = library->definitions[i].ast;
+        if (ast->kind != DEF_FUNCTION && (with_private || !ast->is_private))
+            nearest_try(nearest, ast->name);
+    }
+}
+
+static void report_unknown(Resolver *r, const Ast *ast)
+{
+    Nearest nearest = nearest_to(r->arena, ast->text);
+    for (const Scope *scope = r->scope; scope != NULL; scope = scope->outer)
+        nearest_try(&nearest, scope->name);
+    near_definitions(&nearest, r->library, true);
+    resolve_error(r, ast->line, ast->column, "cql-name", "the name '%.*s' is not known here%.*s",
+                  STR_ARG(ast->text), STR_ARG(nearest_text(&nearest)));
+}
+
 CqlNode *resolve_identifier(Resolver *r, const Ast *ast)
 {
     CqlNode *node = in_scopes(r, ast);
@@ -41,12 +60,19 @@ CqlNode *resolve_identifier(Resolver *r, const Ast *ast)
         node->flags = NODE_IMPURE;
         return node;
     }
-    resolve_error(r, ast->line, ast->column, "cql-name", "the name '%.*s' is not known here",
-                  STR_ARG(ast->text));
+    Include include;
+    if (find_include(r, ast->text, &include)) {
+        if (!include.is_broken)
+            resolve_error(r, ast->line, ast->column, "cql-name",
+                          "'%.*s' is a library; a definition of it is expected: %.*s.name",
+                          STR_ARG(ast->text), STR_ARG(ast->text));
+        return NULL;
+    }
+    report_unknown(r, ast);
     return NULL;
 }
 
-static bool is_variable(const Resolver *r, Str name)
+bool is_variable(const Resolver *r, Str name)
 {
     for (const Scope *scope = r->scope; scope != NULL; scope = scope->outer) {
         if (str_eq(scope->name, name))
@@ -58,17 +84,22 @@ static bool is_variable(const Resolver *r, Str name)
 CqlNode *resolve_member(Resolver *r, const Ast *ast)
 {
     const Ast *left = ast->items[0];
-    Library *library;
+    Include include;
     bool is_library = left->kind == AST_IDENTIFIER && !is_variable(r, left->text) &&
-                      find_include(r, left->text, &library);
+                      find_include(r, left->text, &include);
     if (!is_library) {
         CqlNode *object = resolve_expression(r, left);
         return object == NULL ? NULL : resolve_property(r, ast, object, ast->text, false);
     }
+    if (include.is_broken)
+        return NULL;
+    Library *library = include.library;
     Definition *definition = library == NULL ? NULL : find_definition(library, ast->text);
     if (definition == NULL) {
-        resolve_error(r, ast->line, ast->column, "cql-name", "the library '%.*s' has no '%.*s'",
-                      STR_ARG(left->text), STR_ARG(ast->text));
+        Nearest nearest = nearest_to(r->arena, ast->text);
+        near_definitions(&nearest, library, false);
+        resolve_error(r, ast->line, ast->column, "cql-name", "the library '%.*s' has no '%.*s'%.*s",
+                      STR_ARG(left->text), STR_ARG(ast->text), STR_ARG(nearest_text(&nearest)));
         return NULL;
     }
     if (definition->ast->is_private) {
