@@ -37,6 +37,10 @@ CqlLibraries *cql_libraries_create(Arena *arena);
 /* Parses one library and keeps it under its own name and version. The text and the file's name are
    copied. False when it has syntax errors (all findings go to diags) or is there already. */
 bool cql_libraries_add(CqlLibraries *libraries, Str source, Str file, DiagList *diags);
+/* The same under a version other than the one that the text declares: that of the Library resource
+   which it came in. */
+bool cql_libraries_add_as(CqlLibraries *libraries, Str source, Str file, Str version,
+                          DiagList *diags);
 /* A further model that libraries may use: a table as `braid model import` writes it. It comes
    before one of that name and version which the engine has. False when it is not well formed. */
 bool cql_libraries_add_model(CqlLibraries *libraries, Str table, Str file, DiagList *diags);

@@ -315,9 +315,29 @@ static bool path_has(const PlanRetrieve *retrieve, FhirNode resource)
 
 static bool entry_matches(const PlanRetrieve *retrieve, const RecordSlice *slice, uint32_t entry)
 {
-    if (!retrieve->has_codes || !retrieve->by_directory)
-        return true;
     return slice->concepts != NULL && concept_set_has(&retrieve->concepts, slice->concepts[entry]);
+}
+
+/* Whether the retrieve takes an entry. The tape is opened only for what the directory does not
+   tell; *ret_resource is absent when it was not. */
+static bool takes(const CqlEval *eval, const PlanRetrieve *retrieve, const RecordSlice *slice,
+                  uint32_t entry, FhirNode *ret_resource)
+{
+    bool has_code = !retrieve->has_codes;
+    *ret_resource = FHIR_ABSENT;
+    if (!has_code && retrieve->by_directory)
+        has_code = entry_matches(retrieve, slice, entry);
+    bool is_open = !has_code && (!retrieve->by_directory || retrieve->not_done != NULL);
+    if (!has_code && !is_open)
+        return false;
+    if (is_open || retrieve->profile != NULL)
+        *ret_resource = record_resource(eval->record, *slice, retrieve->type, entry);
+    if (!has_code && !retrieve->by_directory)
+        has_code = path_has(retrieve, *ret_resource);
+    if (!has_code && retrieve->not_done != NULL)
+        has_code = not_done_fits(retrieve->not_done, *ret_resource);
+    return has_code && (retrieve->profile == NULL ||
+                        profile_fits(retrieve->profile, *ret_resource, eval->context.arena));
 }
 
 CqlValue run_retrieve(CqlEval *eval, const CqlNode *node)
@@ -331,13 +351,11 @@ CqlValue run_retrieve(CqlEval *eval, const CqlNode *node)
         slice = record_slice(eval->record, retrieve->type);
     eval->steps += slice.count;
     for (uint32_t i = 0; i < slice.count; i++) {
-        if (!entry_matches(retrieve, &slice, i))
+        FhirNode resource;
+        if (!takes(eval, retrieve, &slice, i, &resource))
             continue;
-        FhirNode resource = record_resource(eval->record, slice, retrieve->type, i);
-        if (retrieve->has_codes && !retrieve->by_directory && !path_has(retrieve, resource))
-            continue;
-        if (retrieve->profile != NULL && !profile_fits(retrieve->profile, resource))
-            continue;
+        if (fhir_is_absent(resource))
+            resource = record_resource(eval->record, slice, retrieve->type, i);
         if (!fhir_is_absent(resource))
             VEC_PUSH(eval->context.arena, &items, value_fhir(resource));
     }
@@ -356,11 +374,8 @@ CqlValue run_exists_retrieve(CqlEval *eval, const CqlNode *node)
     RecordSlice slice = record_slice(eval->record, retrieve->type);
     eval->steps += slice.count;
     for (uint32_t i = 0; i < slice.count; i++) {
-        if (!entry_matches(retrieve, &slice, i))
-            continue;
-        if (retrieve->profile == NULL ||
-            profile_fits(retrieve->profile,
-                         record_resource(eval->record, slice, retrieve->type, i)))
+        FhirNode resource;
+        if (takes(eval, retrieve, &slice, i, &resource))
             return value_boolean(true);
     }
     return value_boolean(false);

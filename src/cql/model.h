@@ -83,6 +83,8 @@ typedef struct {
 } ModelTable;
 extern const ModelTable model_tables[];
 extern const size_t model_table_count;
+/* models/cql/profiles.tsv: what content a profile demands. */
+extern const char model_profiles[];
 
 /* Reads a table; NULL, with findings of its lines, when it is not well formed. The text must live
    as long as the model. */

@@ -248,7 +248,7 @@ static void set_needs(Needs *needs, PlanDefinition *definition, const Empty *emp
         const PlanRetrieve *retrieve = &needs->plan->retrieves.items[i];
         if ((empty->relied[i / 64] >> (i % 64) & 1) == 0)
             continue;
-        bool by_codes = retrieve->has_codes && retrieve->by_directory;
+        bool by_codes = retrieve->has_codes && retrieve->by_directory && retrieve->not_done == NULL;
         list[definition->need_count++] =
             (CqlNeed){.type = retrieve->type, .concepts = by_codes ? &retrieve->concepts : NULL};
     }

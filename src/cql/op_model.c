@@ -93,30 +93,47 @@ static bool passes(const PlanStep *step, FhirNode node, size_t at) /* NOLINT(mis
     return false;
 }
 
+/* Told of each place that a path leads to; true: enough. */
+typedef bool (*FoundFn)(void *context, FhirNode node);
+
 typedef struct {
-    CqlEval *eval;
     const PlanPath *path;
-    ValueVec found;
+    FoundFn found;
+    void *context;
 } PathWalk;
 
-static void walk_path(PathWalk *walk, FhirNode node, size_t at) /* NOLINT(misc-no-recursion) */
+static bool walk_path(const PathWalk *walk, FhirNode node,
+                      size_t at) /* NOLINT(misc-no-recursion) */
 {
     const PlanPath *path = walk->path;
     /* The value of a primitive is itself. */
     while (at < path->step_count && fhir_type_is_primitive(node.type) &&
            str_eq(path->steps[at].name, S("value")))
         at++;
-    if (at == path->step_count) {
-        VEC_PUSH(walk->eval->context.arena, &walk->found, mapped(walk->eval->context.arena, node));
-        return;
-    }
+    if (at == path->step_count)
+        return walk->found(walk->context, node);
     const PlanStep *step = &path->steps[at];
     FhirItems items = fhir_items(child_of(node, step->name, step->element));
     FhirNode item;
     while (fhir_items_next(&items, &item)) {
-        if (!items.is_null && passes(step, item, 0))
-            walk_path(walk, item, at + 1);
+        if (!items.is_null && passes(step, item, 0) && walk_path(walk, item, at + 1))
+            return true;
     }
+    return false;
+}
+
+typedef struct {
+    CqlEval *eval;
+    ValueVec values;
+    bool is_list;
+} Gathering;
+
+static bool gather(void *context, FhirNode node)
+{
+    Gathering *gathering = context;
+    Arena *arena = gathering->eval->context.arena;
+    VEC_PUSH(arena, &gathering->values, mapped(arena, node));
+    return !gathering->is_list;
 }
 
 static CqlValue value_set_value(CqlEval *eval, CqlValue url)
@@ -140,21 +157,96 @@ OP(op_property_path)
     if (args[0].kind != CQL_FHIR)
         return value_null();
     for (uint32_t i = node->index; i-- > 0;) {
-        PathWalk walk = {.eval = eval, .path = &paths[i]};
-        walk_path(&walk, value_node(args[0]), 0);
-        if ((node->flags & NODE_LIST) != 0)
-            return value_from_vec(&walk.found);
-        if (walk.found.count > 0)
-            return paths[i].is_value_set ? value_set_value(eval, walk.found.items[0])
-                                         : walk.found.items[0];
+        Gathering found = {.eval = eval, .is_list = (node->flags & NODE_LIST) != 0};
+        PathWalk walk = {.path = &paths[i], .found = gather, .context = &found};
+        (void)walk_path(&walk, value_node(args[0]), 0);
+        if (found.is_list)
+            return value_from_vec(&found.values);
+        if (found.values.count > 0)
+            return paths[i].is_value_set ? value_set_value(eval, found.values.items[0])
+                                         : found.values.items[0];
     }
     return value_null();
 }
 
 /* --- profiles --- */
 
-bool profile_fits(const PlanProfile *profile, FhirNode resource)
+static bool is_text(void *context, FhirNode node)
 {
-    (void)profile;
-    return !fhir_is_absent(resource);
+    const Str *wanted = context;
+    bool truth;
+    if (fhir_boolean(node, &truth))
+        return str_eq(*wanted, truth ? S("true") : S("false"));
+    return fhir_text_is(node, *wanted);
+}
+
+static bool has_concept(void *context, FhirNode node)
+{
+    const ConceptSet *concepts = context;
+    ConceptId ids[16];
+    size_t count = fhir_concepts(node, ids, COUNT_OF(ids));
+    for (size_t i = 0; i < count && i < COUNT_OF(ids); i++) {
+        if (concept_set_has(concepts, ids[i]))
+            return true;
+    }
+    return false;
+}
+
+static bool is_no_patient(void *context, FhirNode node)
+{
+    uint16_t type = FHIR_TYPE_NONE;
+    Str id;
+    return fhir_reference(node, context, &type, &id) && type != FHIR_TYPE_Patient;
+}
+
+static bool demand_holds(const PlanDemand *demand, FhirNode resource, Arena *arena)
+{
+    Str value = demand->value;
+    ConceptSet concepts = demand->concepts;
+    PathWalk walk = {.path = &demand->path, .found = is_text, .context = &value};
+    if (demand->kind == DEMAND_HAS) {
+        walk.found = has_concept;
+        walk.context = &concepts;
+    } else if (demand->kind == DEMAND_NO_PATIENT) {
+        walk.found = is_no_patient;
+        walk.context = arena;
+    }
+    return walk_path(&walk, resource, 0) != (demand->kind == DEMAND_NOT);
+}
+
+/* Without the version behind a bar. */
+static bool is_among(Str claim, const Str *profiles, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        size_t len = profiles[i].len;
+        if (str_starts_with(claim, profiles[i]) && (claim.len == len || claim.ptr[len] == '|'))
+            return true;
+    }
+    return false;
+}
+
+bool profile_fits(const PlanProfile *profile, FhirNode resource, Arena *arena)
+{
+    bool claims_other = false;
+    FhirItems walk =
+        fhir_items(fhir_child_named(fhir_child_named(resource, S("meta")), S("profile")));
+    FhirNode claim;
+    if (fhir_is_absent(resource))
+        return false;
+    while (fhir_items_next(&walk, &claim)) {
+        Str text = walk.is_null ? S("") : fhir_text(claim, arena);
+        if (is_among(text, profile->accepted, profile->accepted_count))
+            return true;
+        claims_other |= is_among(text, profile->others, profile->other_count);
+    }
+    for (size_t i = 0; i < profile->demand_count && !claims_other; i++)
+        claims_other = !demand_holds(&profile->demands[i], resource, arena);
+    return !claims_other;
+}
+
+bool not_done_fits(const PlanNotDone *not_done, FhirNode resource)
+{
+    Str url = not_done->url;
+    PathWalk walk = {.path = not_done->path, .found = is_text, .context = &url};
+    return !fhir_is_absent(resource) && walk_path(&walk, resource, 0);
 }

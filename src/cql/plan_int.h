@@ -97,14 +97,39 @@ typedef struct {
     bool is_value_set; /* the text found is a value set's */
 } PlanPath;
 
-/* What a resource must be for a profile: it claims it, or claims none that is known and has the
-   content that the profile demands. */
-typedef struct PlanProfile PlanProfile;
+typedef enum { DEMAND_IS, DEMAND_NOT, DEMAND_HAS, DEMAND_NO_PATIENT } PlanDemandKind;
+
+/* One thing that a profile demands of a resource's content. */
+typedef struct {
+    PlanDemandKind kind;
+    PlanPath path;
+    Str value;
+    ConceptSet concepts;
+} PlanDemand;
+
+/* What a resource must be for a profile: it claims it or one made from it, or it claims none that
+   the model knows and has the content that the profile demands. */
+typedef struct {
+    const struct ModelClass *class;
+    const Str *accepted;
+    size_t accepted_count;
+    const Str *others; /* of the model on the same type */
+    size_t other_count;
+    const PlanDemand *demands;
+    size_t demand_count;
+} PlanProfile;
+
+/* A profile of something not done may name the value set of which nothing was done. */
+typedef struct {
+    const PlanPath *path;
+    Str url; /* of the value set that is looked for */
+} PlanNotDone;
 
 /* Which entries of the directory a retrieve takes. */
 typedef struct {
     uint16_t type;
-    const PlanProfile *profile; /* NULL: any */
+    const PlanProfile *profile;  /* NULL: any */
+    const PlanNotDone *not_done; /* takes an entry beside the codes; NULL: none */
     bool has_codes;
     bool by_directory; /* codes are those of the directory's column; else path is read */
     uint8_t path[4];   /* element numbers, or 0 */
@@ -267,7 +292,9 @@ bool value_is_of(CqlValue value, const CqlType *type);
 /* The value as one of the type: itself, or implicitly converted; null when that cannot be. */
 CqlValue value_convert(CqlEval *eval, CqlValue value, const CqlType *type);
 /* Whether a resource of the record is what the retrieve's profile demands. */
-bool profile_fits(const PlanProfile *profile, FhirNode resource);
+bool profile_fits(const PlanProfile *profile, FhirNode resource, Arena *arena);
+/* Whether the resource names the value set as not done. */
+bool not_done_fits(const PlanNotDone *not_done, FhirNode resource);
 /* What FHIRHelpers would make of an element. */
 CqlValue value_of_fhir(Arena *arena, FhirNode node);
 ConceptSet concept_set_of_codes(const CqlPlan *plan, Arena *arena, CqlValue codes);

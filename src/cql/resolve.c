@@ -58,11 +58,8 @@ CqlLibraries *cql_libraries_create(Arena *arena)
     return libraries;
 }
 
-bool cql_libraries_add(CqlLibraries *libraries, Str source, Str file, DiagList *diags)
+static bool add_library(CqlLibraries *libraries, const AstLibrary *library, DiagList *diags)
 {
-    Str text = str_copy(libraries->arena, source);
-    const AstLibrary *library =
-        cql_parse_library(libraries->arena, text, str_copy(libraries->arena, file), diags);
     for (size_t i = 0; i < libraries->items.count; i++) {
         const AstLibrary *other = libraries->items.items[i];
         if (library->name.len > 0 && str_eq(other->name, library->name) &&
@@ -80,6 +77,25 @@ bool cql_libraries_add(CqlLibraries *libraries, Str source, Str file, DiagList *
      */
     VEC_PUSH(libraries->arena, &libraries->items, library);
     return !library->has_errors;
+}
+
+bool cql_libraries_add(CqlLibraries *libraries, Str source, Str file, DiagList *diags)
+{
+    Str text = str_copy(libraries->arena, source);
+    const AstLibrary *library =
+        cql_parse_library(libraries->arena, text, str_copy(libraries->arena, file), diags);
+    return add_library(libraries, library, diags);
+}
+
+bool cql_libraries_add_as(CqlLibraries *libraries, Str source, Str file, Str version,
+                          DiagList *diags)
+{
+    Str text = str_copy(libraries->arena, source);
+    const AstLibrary *parsed =
+        cql_parse_library(libraries->arena, text, str_copy(libraries->arena, file), diags);
+    AstLibrary *library = arena_copy(libraries->arena, parsed, sizeof(*parsed));
+    library->version = str_copy(libraries->arena, version);
+    return add_library(libraries, library, diags);
 }
 
 bool cql_libraries_add_model(CqlLibraries *libraries, Str table, Str file, DiagList *diags)

@@ -66,8 +66,9 @@ typedef struct {
     uint32_t depth;
     uint32_t deepest; /* that the definition in hand has reached */
     CqlEval folding;
-    Map operators;             /* name: first row + 1 */
-    Vec(const Model *) models; /* that libraries use, in order of first use */
+    Map operators;                     /* name: first row + 1 */
+    Vec(const PlanProfile *) profiles; /* of classes that were retrieved */
+    Vec(const Model *) models;         /* that libraries use, in order of first use */
 } Resolver;
 
 typedef struct {
@@ -121,6 +122,8 @@ CqlNode *class_property(Resolver *r, const Ast *place, CqlNode *object, Str name
 CqlNode *fhir_property(Resolver *r, const Ast *place, CqlNode *object, uint16_t type, Str name);
 /* What a retrieve of the class demands of a resource; NULL: nothing. */
 const PlanProfile *class_profile(Resolver *r, const ModelClass *class);
+/* Where the class may name a value set in place of its code; NULL: nowhere. */
+const PlanNotDone *class_not_done(Resolver *r, const ModelClass *class, Str path, Str url);
 
 /* --- expressions --- */
 CqlNode *resolve_expression(Resolver *r, const Ast *ast);

@@ -358,9 +358,132 @@ CqlNode *class_property(Resolver *r, const Ast *place, CqlNode *object, Str name
 
 /* --- profiles --- */
 
+typedef Vec(Str) StrVec;
+
+/* The four cells of the next row of models/cql/profiles.tsv; false at the end. */
+static bool next_rule(Str *rest, Str cells[4])
+{
+    Str line;
+    if (!str_split_next(rest, '\n', &line) || line.len == 0)
+        return false;
+    for (size_t i = 0; i < 4; i++) {
+        bool has = str_split_next(&line, '\t', &cells[i]);
+        ASSERT(has);
+    }
+    return true;
+}
+
+/* Ids of "system|code system|code". */
+static ConceptSet codes_of_rule(Resolver *r, Str codes)
+{
+    ConceptId ids[8];
+    size_t count = 0;
+    Str rest = codes;
+    Str one;
+    if (r->plan->dict == NULL)
+        return (ConceptSet){.span = 0};
+    while (count < COUNT_OF(ids) && str_split_next(&rest, ' ', &one)) {
+        size_t bar = str_find_char(one, '|');
+        ASSERT(bar != SIZE_MAX);
+        ConceptId id = concept_dict_find(r->plan->dict, str_slice(one, 0, bar),
+                                         str_slice(one, bar + 1, SIZE_MAX));
+        if (id != CONCEPT_NONE)
+            ids[count++] = id;
+    }
+    return concept_set_of(r->arena, r->plan->dict, ids, count);
+}
+
+static PlanDemand demand_of_rule(Resolver *r, const ModelClass *class, const Str cells[4])
+{
+    const char *expected;
+    size_t at;
+    PlanDemand demand = {.kind = DEMAND_NO_PATIENT, .value = cells[3]};
+    Str target = str_format(r->arena, "%%parent.%.*s", STR_ARG(cells[1]));
+    const Mapping *mapping = mapping_parse(r->arena, target, &expected, &at);
+    ASSERT(mapping != NULL);
+    plan_path(r, class, cells[1], mapping, &demand.path);
+    if (str_eq(cells[2], S("is"))) {
+        demand.kind = DEMAND_IS;
+    } else if (str_eq(cells[2], S("not"))) {
+        demand.kind = DEMAND_NOT;
+    } else if (str_eq(cells[2], S("has"))) {
+        demand.kind = DEMAND_HAS;
+        demand.concepts = codes_of_rule(r, cells[3]);
+    }
+    return demand;
+}
+
+/* The profiles of other classes of the model on the same type, less those that are accepted. */
+static void gather_others(Resolver *r, const ModelClass *class, const StrVec *accepted,
+                          StrVec *others)
+{
+    for (size_t i = 0; i < class->model->class_count; i++) {
+        const ModelClass *other = &class->model->classes[i];
+        bool is_profile = other != class && other->fhir == class->fhir && other->is_retrievable &&
+                          other->identifier.len > 0;
+        for (size_t j = 0; j < accepted->count; j++)
+            is_profile &= !str_eq(accepted->items[j], other->identifier);
+        if (is_profile)
+            VEC_PUSH(r->arena, others, other->identifier);
+    }
+}
+
 const PlanProfile *class_profile(Resolver *r, const ModelClass *class)
 {
-    (void)r;
-    (void)class;
+    if (class->identifier.len == 0 ||
+        str_starts_with(class->identifier, S("http://hl7.org/fhir/StructureDefinition/")) ==
+            (class->target.len == 0))
+        return NULL;
+    for (size_t i = 0; i < r->profiles.count; i++) {
+        if (r->profiles.items[i]->class == class)
+            return r->profiles.items[i];
+    }
+    StrVec accepted = {0};
+    StrVec others = {0};
+    Vec(PlanDemand) demands = {0};
+    Str rest = str_from_c(model_profiles);
+    Str cells[4];
+    VEC_PUSH(r->arena, &accepted, class->identifier);
+    while (next_rule(&rest, cells)) {
+        if (str_eq(cells[2], S("of"))) {
+            if (str_eq(cells[3], class->identifier))
+                VEC_PUSH(r->arena, &accepted, cells[0]);
+        } else if (str_eq(cells[0], class->identifier)) {
+            PlanDemand demand = demand_of_rule(r, class, cells);
+            VEC_PUSH(r->arena, &demands, demand);
+        }
+    }
+    gather_others(r, class, &accepted, &others);
+    if (others.count == 0 && demands.count == 0)
+        return NULL;
+    PlanProfile *profile = ARENA_NEW(r->arena, PlanProfile);
+    *profile = (PlanProfile){.class = class,
+                             .accepted = accepted.items,
+                             .accepted_count = accepted.count,
+                             .others = others.items,
+                             .other_count = others.count,
+                             .demands = demands.items,
+                             .demand_count = demands.count};
+    VEC_PUSH(r->arena, &r->profiles, profile);
+    return profile;
+}
+
+const PlanNotDone *class_not_done(Resolver *r, const ModelClass *class, Str path, Str url)
+{
+    const ModelElement *element = model_find_element(class, path);
+    const char *expected;
+    size_t at;
+    const Mapping *mapping = element == NULL || element->target.len == 0
+                                 ? NULL
+                                 : mapping_parse(r->arena, element->target, &expected, &at);
+    for (; mapping != NULL; mapping = mapping->next) {
+        if (!str_eq(mapping->function, S("ToValueSet")))
+            continue;
+        PlanPath *found = ARENA_NEW(r->arena, PlanPath);
+        plan_path(r, class, path, mapping, found);
+        PlanNotDone *not_done = ARENA_NEW(r->arena, PlanNotDone);
+        *not_done = (PlanNotDone){.path = found, .url = url};
+        return not_done;
+    }
     return NULL;
 }

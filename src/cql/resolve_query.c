@@ -235,7 +235,8 @@ static bool gather_codes(Resolver *r, CqlValue value, ConceptId *ids, size_t *co
     }
 }
 
-static bool set_codes(Resolver *r, const Ast *ast, PlanRetrieve *retrieve)
+static bool set_codes(Resolver *r, const Ast *ast, const ModelClass *class, Str path,
+                      PlanRetrieve *retrieve)
 {
     CqlNode *node = resolve_expression(r, ast);
     if (node == NULL)
@@ -248,7 +249,10 @@ static bool set_codes(Resolver *r, const Ast *ast, PlanRetrieve *retrieve)
         return false;
     }
     if (node->constant.kind == CQL_VALUE_SET) {
-        retrieve->concepts = ((const CqlVocabularyBody *)node->constant.ptr)->bound;
+        const CqlVocabularyBody *set = node->constant.ptr;
+        retrieve->concepts = set->bound;
+        if (class != NULL)
+            retrieve->not_done = class_not_done(r, class, path, set->id);
         return true;
     }
     if (r->plan->dict == NULL)
@@ -341,6 +345,8 @@ static uint32_t add_retrieve(Resolver *r, const PlanRetrieve *retrieve)
             other->has_codes == retrieve->has_codes &&
             other->by_directory == retrieve->by_directory &&
             memcmp(other->path, retrieve->path, sizeof(other->path)) == 0 &&
+            (other->not_done == NULL) == (retrieve->not_done == NULL) &&
+            (other->not_done == NULL || str_eq(other->not_done->url, retrieve->not_done->url)) &&
             same_set(&other->concepts, &retrieve->concepts))
             return (uint32_t)i;
     }
@@ -372,7 +378,8 @@ CqlNode *resolve_retrieve(Resolver *r, const Ast *ast)
         path = path.len > 0 ? path : type->class->code_path;
     }
     if (parts->terminology != NULL &&
-        (!set_path(r, ast, path, &retrieve) || !set_codes(r, parts->terminology, &retrieve)))
+        (!set_path(r, ast, path, &retrieve) ||
+         !set_codes(r, parts->terminology, type->class, path, &retrieve)))
         return NULL;
     /* By the directory, the path says nothing more. */
     if (retrieve.by_directory)
