@@ -245,6 +245,7 @@ typedef struct {
     size_t count;
     size_t next; /* offset that comes next */
     int depth;
+    int depth_max;
     uint32_t line; /* of `place`, counted from one place to the next */
     size_t line_start;
     size_t place;
@@ -538,10 +539,10 @@ static ErrorCode read_container(JsonReader *reader, JsonValue *value)
 {
     size_t base = reader->stack.count;
     value->kind = peek(reader) == '{' ? JSON_OBJECT : JSON_ARRAY;
-    if (reader->depth == LIMIT_JSON_DEPTH) {
+    if (reader->depth == reader->depth_max) {
         go_to(reader, here(reader));
         return error_set(reader->err, ERR_LIMIT, "line %u, column %u: nested more than %d deep",
-                         reader->line, column_of(reader), LIMIT_JSON_DEPTH);
+                         reader->line, column_of(reader), reader->depth_max);
     }
     reader->depth++;
     reader->next++;
@@ -609,7 +610,8 @@ static ErrorCode read_document(JsonReader *reader, JsonIndex *index, JsonValue *
     return code;
 }
 
-ErrorCode json_parse(Arena *arena, Str text, JsonValue **ret_value, Error *err)
+ErrorCode json_parse_nested(Arena *arena, Str text, int depth_max, JsonValue **ret_value,
+                            Error *err)
 {
     if (text.len > LIMIT_DOCUMENT_BYTES)
         return error_set(err, ERR_LIMIT, "longer than %zu bytes", LIMIT_DOCUMENT_BYTES);
@@ -620,6 +622,7 @@ ErrorCode json_parse(Arena *arena, Str text, JsonValue **ret_value, Error *err)
     JsonReader reader = {.arena = arena,
                          .scratch = arena_create(0),
                          .text = {.ptr = copy, .len = text.len},
+                         .depth_max = depth_max,
                          .line = 1,
                          .err = err};
     JsonIndex *index = json_index_create();
@@ -630,6 +633,11 @@ ErrorCode json_parse(Arena *arena, Str text, JsonValue **ret_value, Error *err)
     if (code == ERR_OK)
         *ret_value = value;
     return code;
+}
+
+ErrorCode json_parse(Arena *arena, Str text, JsonValue **ret_value, Error *err)
+{
+    return json_parse_nested(arena, text, LIMIT_JSON_DEPTH, ret_value, err);
 }
 
 const JsonValue *json_find(const JsonValue *object, Str key)

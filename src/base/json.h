@@ -18,7 +18,7 @@
 #include "base/base.h"
 #include "base/decimal.h"
 
-enum { JSON_WRITER_DEPTH_MAX = 64 };
+enum { JSON_WRITER_DEPTH_MAX = 1024 };
 
 typedef struct {
     StrBuf *out;
@@ -67,6 +67,9 @@ struct JsonValue {
 /* Parses one document; the tree and its texts live in the arena. Errors name line and column.
    Refuses duplicate keys, depth over LIMIT_JSON_DEPTH, and text behind the value. */
 MUST_USE ErrorCode json_parse(Arena *arena, Str text, JsonValue **ret_value, Error *err);
+/* The same with a depth of its own, for documents that are trees of expressions. */
+MUST_USE ErrorCode json_parse_nested(Arena *arena, Str text, int depth_max, JsonValue **ret_value,
+                                     Error *err);
 /* The member of that name, or NULL; NULL too when object is NULL or no object. */
 const JsonValue *json_find(const JsonValue *object, Str key);
 /* The text of a string member, or the empty Str. */

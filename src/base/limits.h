@@ -15,6 +15,7 @@
 #define LIMIT_JSON_DEPTH           64
 #define LIMIT_YAML_DEPTH           64
 #define LIMIT_CQL_DEPTH            256
+#define LIMIT_ELM_DEPTH            1024 /* JSON levels of one ELM library */
 #define LIMIT_CQL_STEPS            ((size_t)100 * 1000 * 1000) /* evaluation steps a person */
 #define LIMIT_DIAG_KEPT            10000
 #define LIMIT_CONCEPT_TEXT_BYTES   4096

@@ -287,3 +287,43 @@ void str_mend_cut(char *text)
     if (needs > len - at + 1)
         text[at - 1] = '\0';
 }
+
+/* 0 to 63, or -1 for what is no digit of base64. */
+static int base64_digit(char c)
+{
+    if (c >= 'A' && c <= 'Z')
+        return c - 'A';
+    if (c >= 'a' && c <= 'z')
+        return c - 'a' + 26;
+    if (c >= '0' && c <= '9')
+        return c - '0' + 52;
+    return c == '+' ? 62 : c == '/' ? 63 : -1;
+}
+
+bool str_from_base64(Arena *arena, Str text, Str *ret_bytes)
+{
+    char *bytes = arena_alloc(arena, text.len / 4 * 3 + 3);
+    size_t len = 0;
+    size_t digits = 0;
+    size_t pads = 0;
+    uint32_t bits = 0;
+    for (size_t i = 0; i < text.len; i++) {
+        char c = text.ptr[i];
+        if (c == ' ' || c == '\n' || c == '\r' || c == '\t')
+            continue;
+        int digit = base64_digit(c);
+        pads += c == '=';
+        if ((digit < 0 && c != '=') || (digit >= 0 && pads > 0))
+            return false;
+        if (digit < 0)
+            continue;
+        bits = bits << 6 | (uint32_t)digit;
+        digits++;
+        if (digits % 4 != 1)
+            bytes[len++] = (char)(bits >> (digits % 4 == 0 ? 0 : digits % 4 == 3 ? 2 : 4) & 0xFF);
+    }
+    if (digits % 4 == 1 || pads > 2 || (pads > 0 && (digits + pads) % 4 != 0))
+        return false;
+    *ret_bytes = (Str){.ptr = bytes, .len = len};
+    return true;
+}

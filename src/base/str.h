@@ -41,6 +41,9 @@ static inline bool str_is_empty(Str str)
 
 /* From a C string; NULL gives the empty Str. */
 Str str_from_c(const char *text);
+/* The bytes that base64 text stands for (RFC 4648; white space is passed over); false when it is
+   none. */
+bool str_from_base64(Arena *arena, Str text, Str *ret_bytes);
 /* Byte order; a prefix comes before what it begins. Below, at or above zero. */
 int str_cmp(Str a, Str b);
 bool str_starts_with(Str str, Str prefix);

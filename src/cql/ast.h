@@ -29,7 +29,8 @@ typedef enum {
     AST_TIME,
     AST_QUANTITY,   /* text: number, unit: unit or calendar word (flag: calendar) */
     AST_RATIO,      /* two quantities */
-    AST_INTERVAL,   /* low, high; flags AST_LOW_CLOSED, AST_HIGH_CLOSED */
+    AST_INTERVAL,   /* low, high; flags AST_LOW_CLOSED, AST_HIGH_CLOSED; perhaps two items more: the
+                       expressions that say so instead, or NULL */
     AST_LIST,       /* type: of the items, or NULL */
     AST_TUPLE,      /* names with items */
     AST_INSTANCE,   /* type, names with items */
@@ -59,6 +60,7 @@ enum {
     AST_MAXIMUM = 1,
     AST_CALENDAR = 1,
     AST_QUOTED = 1, /* an identifier in quotes */
+    AST_GLOBAL = 2, /* an identifier that means a definition or library, never a variable */
     AST_PARENTHESES = 16
 };
 
@@ -151,6 +153,7 @@ typedef struct {
 
 typedef struct {
     AstType *type;
+    Str profile;      /* URL of a profile that ELM names, or empty */
     Str context;      /* before ->, or empty */
     Str path;         /* code path, or empty: the primary one */
     Str comparator;   /* "in", "=", "~" or empty */
@@ -178,6 +181,7 @@ struct Ast {
     size_t count;
     Str *names;
     AstType *type;
+    AstType **signature; /* of a function from ELM: the operand types of the overload meant */
     union {
         AstQuery *query;
         AstRetrieve *retrieve;

@@ -34,8 +34,10 @@ typedef struct CqlLibraries CqlLibraries;
 /* Lives in the arena. Known to it without being added: the library FHIRHelpers, and the models
    System, FHIR 4.0.1, USCore 3.1.1 and 6.1.0, QICore 4.1.1, 5.0.0 and 6.0.0. */
 CqlLibraries *cql_libraries_create(Arena *arena);
-/* Parses one library and keeps it under its own name and version. The text and the file's name are
-   copied. False when it has syntax errors (all findings go to diags) or is there already. */
+/* Parses one library and keeps it under its own name and version. The source is CQL text, ELM JSON,
+   or a FHIR Library resource that holds one of them (its CQL is taken when it holds both). The text
+   and the file's name are copied. False when it has syntax errors (all findings go to diags) or is
+   there already. */
 bool cql_libraries_add(CqlLibraries *libraries, Str source, Str file, DiagList *diags);
 /* The same under a version other than the one that the text declares: that of the Library resource
    which it came in. */
@@ -44,6 +46,10 @@ bool cql_libraries_add_as(CqlLibraries *libraries, Str source, Str file, Str ver
 /* A further model that libraries may use: a table as `braid model import` writes it. It comes
    before one of that name and version which the engine has. False when it is not well formed. */
 bool cql_libraries_add_model(CqlLibraries *libraries, Str table, Str file, DiagList *diags);
+/* The CQL text or the ELM JSON of a FHIR Library resource (JSON), the one preferred where it holds
+   both. ERR_DOCUMENT when it is none or holds neither. */
+MUST_USE ErrorCode cql_library_content(Arena *arena, Str resource, bool prefers_elm, Str *ret_text,
+                                       Error *err);
 size_t cql_libraries_count(const CqlLibraries *libraries);
 /* Name and version as declared ("" for a library without). */
 Str cql_libraries_name(const CqlLibraries *libraries, size_t index);

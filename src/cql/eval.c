@@ -282,6 +282,10 @@ CqlValue run_interval(CqlEval *eval, const CqlNode *node)
                                 .low_closed = (node->index & 1) != 0,
                                 .high_closed = (node->index & 2) != 0,
                                 .point = node->operand};
+    if (node->count == 4) {
+        interval.low_closed = cql_value_is_true(eval_node(eval, node->args[2]));
+        interval.high_closed = cql_value_is_true(eval_node(eval, node->args[3]));
+    }
     if (eval->failed)
         return value_null();
     if (interval.low.kind == CQL_NULL && interval.high.kind == CQL_NULL &&

@@ -83,7 +83,7 @@ bool cql_libraries_add(CqlLibraries *libraries, Str source, Str file, DiagList *
 {
     Str text = str_copy(libraries->arena, source);
     const AstLibrary *library =
-        cql_parse_library(libraries->arena, text, str_copy(libraries->arena, file), diags);
+        cql_read_library(libraries->arena, text, str_copy(libraries->arena, file), diags);
     return add_library(libraries, library, diags);
 }
 
@@ -92,7 +92,7 @@ bool cql_libraries_add_as(CqlLibraries *libraries, Str source, Str file, Str ver
 {
     Str text = str_copy(libraries->arena, source);
     const AstLibrary *parsed =
-        cql_parse_library(libraries->arena, text, str_copy(libraries->arena, file), diags);
+        cql_read_library(libraries->arena, text, str_copy(libraries->arena, file), diags);
     AstLibrary *library = arena_copy(libraries->arena, parsed, sizeof(*parsed));
     library->version = str_copy(libraries->arena, version);
     return add_library(libraries, library, diags);

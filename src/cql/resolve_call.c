@@ -448,24 +448,30 @@ static CqlNode *call_fluent(Resolver *r, const Call *call)
     return resolve_operator(r, &system);
 }
 
+CqlNode *resolve_system_function(Resolver *r, const Call *call)
+{
+    if (str_eq(call->name, S("Coalesce")) && call->count > 0)
+        return resolve_coalesce(r, call);
+    return resolve_operator(r, call);
+}
+
 static CqlNode *call_plain(Resolver *r, const Call *call)
 {
     if (has_function(r->library, call->name))
         return call_in_library(r, call, r->library);
-    if (str_eq(call->name, S("Coalesce")) && call->count > 0)
-        return resolve_coalesce(r, call);
     bool is_age;
     CqlNode *age = resolve_age(r, call, &is_age);
-    return is_age ? age : resolve_operator(r, call);
+    return is_age ? age : resolve_system_function(r, call);
 }
 
 CqlNode *resolve_function(Resolver *r, const Ast *ast)
 {
     Include include = {.library = NULL};
     bool is_fluent = (ast->flags & AST_FLUENT) != 0;
-    bool is_qualified = is_fluent && ast->items[0]->kind == AST_IDENTIFIER &&
-                        !is_variable(r, ast->items[0]->text) &&
-                        find_include(r, ast->items[0]->text, &include);
+    bool is_qualified =
+        is_fluent && ast->items[0]->kind == AST_IDENTIFIER &&
+        ((ast->items[0]->flags & AST_GLOBAL) != 0 || !is_variable(r, ast->items[0]->text)) &&
+        find_include(r, ast->items[0]->text, &include);
     size_t skip = is_qualified ? 1 : 0;
     if (is_fluent && ast->items[0]->kind == AST_IDENTIFIER &&
         str_eq(ast->items[0]->text, S("System"))) {
@@ -482,7 +488,7 @@ CqlNode *resolve_function(Resolver *r, const Ast *ast)
     if (failed || include.is_broken)
         return NULL;
     if (is_qualified)
-        return include.library == NULL ? resolve_operator(r, &call)
+        return include.library == NULL ? resolve_system_function(r, &call)
                                        : call_in_library(r, &call, include.library);
     return is_fluent ? call_fluent(r, &call) : call_plain(r, &call);
 }

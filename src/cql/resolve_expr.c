@@ -122,9 +122,9 @@ static CqlNode *resolve_ast_operator(Resolver *r, const Ast *ast)
     if (str_eq(ast->text, S("Negate")) &&
         (ast->items[0]->kind == AST_INTEGER || ast->items[0]->kind == AST_LONG))
         return resolve_literal(r, ast->items[0], true);
-    CqlNode *args[3];
+    CqlNode **args = ARENA_ARRAY(r->arena, CqlNode *, ast->count);
     bool failed = false;
-    for (size_t i = 0; i < ast->count && i < COUNT_OF(args); i++) {
+    for (size_t i = 0; i < ast->count; i++) {
         args[i] = resolve_expression(r, ast->items[i]);
         failed |= args[i] == NULL;
     }
@@ -140,7 +140,7 @@ static CqlNode *resolve_ast_operator(Resolver *r, const Ast *ast)
                  .args = args,
                  .count = (uint32_t)ast->count,
                  .precision = ast->precision};
-    return resolve_operator(r, &call);
+    return resolve_system_function(r, &call);
 }
 
 static CqlNode *resolve_if(Resolver *r, const Ast *ast)
@@ -285,7 +285,7 @@ static bool is_ordered(const CqlType *type) /* NOLINT(misc-no-recursion): one le
 
 static CqlNode *resolve_interval(Resolver *r, const Ast *ast)
 {
-    CqlNode *args[2];
+    CqlNode *args[4];
     for (size_t i = 0; i < 2; i++) {
         args[i] = resolve_expression(r, ast->items[i]);
         if (args[i] == NULL)
@@ -303,7 +303,18 @@ static CqlNode *resolve_interval(Resolver *r, const Ast *ast)
     node->operand = point;
     node->index = ((ast->flags & AST_LOW_CLOSED) != 0 ? 1U : 0U) |
                   ((ast->flags & AST_HIGH_CLOSED) != 0 ? 2U : 0U);
-    node_set_args(r, node, args, 2);
+    if (ast->count == 4) {
+        const CqlType *boolean = type_simple(r->types, TYPE_BOOLEAN);
+        for (size_t i = 2; i < 4; i++) {
+            bool closed = (node->index & (i == 2 ? 1U : 2U)) != 0;
+            args[i] = ast->items[i] == NULL
+                          ? node_constant(r, ast, value_boolean(closed), boolean)
+                          : to_boolean(r, ast->items[i], resolve_expression(r, ast->items[i]));
+            if (args[i] == NULL)
+                return NULL;
+        }
+    }
+    node_set_args(r, node, args, ast->count == 4 ? 4 : 2);
     return node_fold(r, node);
 }
 

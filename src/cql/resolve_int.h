@@ -138,6 +138,8 @@ CqlNode *resolve_literal(Resolver *r, const Ast *ast, bool is_negated);
 CqlNode *resolve_instance(Resolver *r, const Ast *ast);
 CqlNode *resolve_code_selector(Resolver *r, const Ast *ast);
 CqlNode *resolve_operator(Resolver *r, const Call *call);
+/* The same with those that are no rows of operators.def: Coalesce. */
+CqlNode *resolve_system_function(Resolver *r, const Call *call);
 /* By name with one or two arguments. */
 CqlNode *resolve_call(Resolver *r, const Ast *place, const char *name, CqlNode *a, CqlNode *b,
                       uint8_t precision);

@@ -49,7 +49,8 @@ static void report_unknown(Resolver *r, const Ast *ast)
 
 CqlNode *resolve_identifier(Resolver *r, const Ast *ast)
 {
-    CqlNode *node = in_scopes(r, ast);
+    bool is_global = (ast->flags & AST_GLOBAL) != 0;
+    CqlNode *node = is_global ? NULL : in_scopes(r, ast);
     if (node != NULL)
         return node;
     Definition *definition = find_definition(r->library, ast->text);
@@ -85,7 +86,8 @@ CqlNode *resolve_member(Resolver *r, const Ast *ast)
 {
     const Ast *left = ast->items[0];
     Include include;
-    bool is_library = left->kind == AST_IDENTIFIER && !is_variable(r, left->text) &&
+    bool is_library = left->kind == AST_IDENTIFIER &&
+                      ((left->flags & AST_GLOBAL) != 0 || !is_variable(r, left->text)) &&
                       find_include(r, left->text, &include);
     if (!is_library) {
         CqlNode *object = resolve_expression(r, left);
