@@ -250,7 +250,11 @@ static Str family_says(const CommandSpec *first, size_t members)
         return S("look into a store and check it");
     if (str_eq(word, S("ledger")))
         return S("check a ledger and show its balances");
-    return S("check and explain contracts");
+    if (str_eq(word, S("contract")))
+        return S("check and explain contracts");
+    if (str_eq(word, S("cql")))
+        return S("write, check, run and test Clinical Quality Language");
+    return S("its commands");
 }
 
 void help_man(Str word, StrBuf *out)
