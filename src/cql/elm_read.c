@@ -44,23 +44,26 @@ static AstImport read_import(ElmReader *reader, const JsonValue *at, Str name)
     return import;
 }
 
-/* Models whose types ELM writes as those of FHIR itself are FHIR for us, whatever their name: the
-   profiles stand in the retrieves. */
+/* The types of models that are mapped to FHIR stand in ELM as those of FHIR, whose model then comes
+   first; the model itself is used for the profiles that retrieves name. */
 static void read_usings(ElmReader *reader, AstLibrary *library)
 {
     size_t count;
     const JsonValue *defs = section(reader, S("usings"), &count);
-    library->usings = ARENA_ARRAY(reader->arena, AstImport, count);
+    library->usings = ARENA_ARRAY(reader->arena, AstImport, count + 1);
+    AstImport fhir = {.name = S("FHIR"), .version = S("4.0.1"), .alias = S("FHIR")};
+    bool is_mapped = false;
+    for (size_t i = 0; i < count; i++) {
+        Str uri = json_find_text(&defs->items[i], S("uri"));
+        is_mapped |= str_eq(uri, S("http://hl7.org/fhir")) &&
+                     !str_eq(json_find_text(&defs->items[i], S("localIdentifier")), S("FHIR"));
+    }
+    if (is_mapped)
+        library->usings[library->using_count++] = fhir;
     for (size_t i = 0; i < count; i++) {
         const JsonValue *at = &defs->items[i];
-        AstImport import = read_import(reader, at, json_find_text(at, S("localIdentifier")));
-        bool is_fhir = str_eq(json_find_text(at, S("uri")), S("http://hl7.org/fhir"));
-        bool is_other = is_fhir && !str_eq(import.name, S("FHIR"));
-        if (is_other) {
-            import.name = S("FHIR");
-            import.version = S("4.0.1");
-        }
-        library->usings[library->using_count++] = import;
+        library->usings[library->using_count++] =
+            read_import(reader, at, json_find_text(at, S("localIdentifier")));
     }
 }
 

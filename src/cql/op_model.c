@@ -44,6 +44,12 @@ OP(op_property_value)
     return value_list(items, at);
 }
 
+OP(op_fhir_or_value)
+{
+    (void)node;
+    return args[0].kind == CQL_FHIR ? mapped(eval->context.arena, value_node(args[0])) : args[0];
+}
+
 OP(op_property_choice_value)
 {
     if (args[0].kind != CQL_FHIR)

@@ -275,6 +275,8 @@ CqlValue run_patient(CqlEval *eval, const CqlNode *node);
 CqlValue op_property(CqlEval *eval, const CqlNode *node, const CqlValue *args);
 /* An element or choice of a model's class, as the System value that it has where it has one. */
 CqlValue op_property_value(CqlEval *eval, const CqlNode *node, const CqlValue *args);
+/* The System value of an element where it has one, else the element. */
+CqlValue op_fhir_or_value(CqlEval *eval, const CqlNode *node, const CqlValue *args);
 CqlValue op_property_choice_value(CqlEval *eval, const CqlNode *node, const CqlValue *args);
 /* By a PlanPath (detail); a second one behind it is tried first. */
 CqlValue op_property_path(CqlEval *eval, const CqlNode *node, const CqlValue *args);

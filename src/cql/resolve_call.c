@@ -448,8 +448,22 @@ static CqlNode *call_fluent(Resolver *r, const Call *call)
     return resolve_operator(r, &system);
 }
 
+/* FHIRHelpers.ToValue: of each alternative its System value, where FHIRHelpers has one. */
+static CqlNode *resolve_to_value(Resolver *r, const Call *call)
+{
+    const CqlType *type = call->args[0]->type;
+    size_t count = type->kind == TYPE_CHOICE ? type->count : 1;
+    const CqlType **parts = ARENA_ARRAY(r->arena, const CqlType *, count);
+    for (size_t i = 0; i < count; i++)
+        parts[i] = system_type_of(r, type->kind == TYPE_CHOICE ? type->parts[i] : type);
+    return node_operator(r, call->place, op_fhir_or_value, type_choice(r->types, parts, count),
+                         call->args[0]);
+}
+
 CqlNode *resolve_system_function(Resolver *r, const Call *call)
 {
+    if (str_eq(call->name, S("ToValue")) && call->count == 1)
+        return resolve_to_value(r, call);
     if (str_eq(call->name, S("Coalesce")) && call->count > 0)
         return resolve_coalesce(r, call);
     return resolve_operator(r, call);

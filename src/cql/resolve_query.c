@@ -354,6 +354,20 @@ static uint32_t add_retrieve(Resolver *r, const PlanRetrieve *retrieve)
     return (uint32_t)(r->plan->retrieves.count - 1);
 }
 
+/* The class behind a retrieve: of its type, or by the profile that ELM names. */
+static const ModelClass *retrieved_class(const Resolver *r, const AstRetrieve *parts,
+                                         const CqlType *type)
+{
+    const ModelClass *class = type->class;
+    const Library *library = r->library;
+    for (size_t i = 0; class == NULL && parts->profile.len > 0 && i < library->ast->using_count;
+         i++) {
+        if (library->models[i] != NULL)
+            class = model_find_class(library->models[i], parts->profile);
+    }
+    return class;
+}
+
 CqlNode *resolve_retrieve(Resolver *r, const Ast *ast)
 {
     const AstRetrieve *parts = ast->retrieve;
@@ -373,13 +387,13 @@ CqlNode *resolve_retrieve(Resolver *r, const Ast *ast)
     }
     PlanRetrieve retrieve = {.type = type->fhir};
     Str path = parts->path;
-    if (type->class != NULL) {
-        retrieve.profile = class_profile(r, type->class);
-        path = path.len > 0 ? path : type->class->code_path;
+    const ModelClass *class = retrieved_class(r, parts, type);
+    if (class != NULL) {
+        retrieve.profile = class_profile(r, class);
+        path = path.len > 0 ? path : class->code_path;
     }
-    if (parts->terminology != NULL &&
-        (!set_path(r, ast, path, &retrieve) ||
-         !set_codes(r, parts->terminology, type->class, path, &retrieve)))
+    if (parts->terminology != NULL && (!set_path(r, ast, path, &retrieve) ||
+                                       !set_codes(r, parts->terminology, class, path, &retrieve)))
         return NULL;
     /* By the directory, the path says nothing more. */
     if (retrieve.by_directory)

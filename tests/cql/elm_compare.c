@@ -85,6 +85,25 @@ static bool make_plan(Comparison *c, Side *side)
                                       .precision = PRECISION_DAY},
                               .parameters = c->parameters.items,
                               .parameter_count = c->parameters.count};
+    DiagList ignored;
+    diag_init(&ignored, c->arena);
+    Vec(CqlRoot) roots = {0};
+    if (c->library.len > 0) {
+        /* A plan for nothing knows the names. */
+        static const CqlRoot none = {.library = STR_INIT("")};
+        options.roots = &none;
+        CqlPlan *all;
+        if (cql_plan_create(c->arena, side->libraries, &options, &ignored, &all, &c->err) != ERR_OK)
+            return false;
+        for (size_t i = 0; i < cql_plan_definition_count(all); i++) {
+            const CqlDefinition *facts = cql_plan_definition(all, i);
+            CqlRoot root = {.library = facts->library, .name = facts->name};
+            if (str_eq(facts->library, c->library))
+                VEC_PUSH(c->arena, &roots, root);
+        }
+        options.roots = roots.items;
+        options.root_count = roots.count;
+    }
     ErrorCode code =
         cql_plan_create(c->arena, side->libraries, &options, &c->diags, &side->plan, &c->err);
     if (code == ERR_OK)
@@ -113,10 +132,13 @@ static void compare_person(Comparison *c, Str person)
         bool is_asked = c->library.len == 0 || str_eq(c->library, facts->library);
         if (!is_asked)
             continue;
-        if (!cql_plan_find(c->sides[1].plan, facts->library, facts->name, &other)) {
+        if (!cql_plan_find(c->sides[1].plan, facts->library, facts->name, &other) ||
+            facts->is_usable != cql_plan_definition(c->sides[1].plan, other)->is_usable) {
             c->single++;
             continue;
         }
+        if (!facts->is_usable)
+            continue;
         Str a = value_text(c, &c->sides[0], i);
         Str b = value_text(c, &c->sides[1], other);
         c->same += str_eq(a, b);
