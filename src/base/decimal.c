@@ -2,7 +2,8 @@
 
 typedef unsigned __int128 U128;
 
-/* 10^36 units are 10^28: the first magnitude that is out of range. */
+/* 10^36 units are 10^28. Text is of less; a result may reach it, so that 10^28 - 10^-8 can be
+   worked out from 10 * 10^27. */
 #define UNITS_END ((U128)1000000000000000000u * 1000000000000000000u)
 
 typedef struct {
@@ -153,11 +154,11 @@ static bool multiply_divide(U128 a, U128 b, U128 divisor, bool is_negative, Roun
     } else {
         fits = divide_by_bits(product, divisor, &quotient, &remainder);
     }
-    if (!fits || quotient >= UNITS_END)
+    if (!fits || quotient > UNITS_END)
         return false;
     if (rounds_up(rounding, is_negative, quotient & 1, remainder, divisor))
         quotient++;
-    if (quotient >= UNITS_END)
+    if (quotient > UNITS_END)
         return false;
     ret_result->units = with_sign(quotient, is_negative);
     return true;
@@ -172,7 +173,7 @@ Decimal decimal_from_int(int64_t value)
 
 bool decimal_is_in_range(Decimal value)
 {
-    return magnitude_of(value.units) < UNITS_END;
+    return magnitude_of(value.units) <= UNITS_END;
 }
 
 int decimal_cmp(Decimal a, Decimal b)

@@ -2,8 +2,8 @@
  * decimal -- exact decimal numbers: 28 digits, 8 of them behind the point.
  *
  * This is the Decimal of CQL 1.5 and the rate of a contract: a signed 128-bit count of
- * hundred-millionths. Results outside of +-(10^28 - 10^-8) are overflow: the operation gives
- * false and leaves *ret_result alone. Never a double on the way.
+ * hundred-millionths. Texts stand for +-(10^28 - 10^-8); results outside of +-10^28 are overflow:
+ * the operation gives false and leaves *ret_result alone. Never a double on the way.
  */
 #pragma once
 

@@ -142,8 +142,8 @@ bool value_step(const ValueContext *context, CqlValue value, int direction, CqlV
 }
 
 /* The unit of an unbounded end is that of the other one. */
-static CqlValue extreme_of(const ValueContext *context, const CqlIntervalBody *interval,
-                           bool is_maximum)
+CqlValue interval_extreme(const ValueContext *context, const CqlIntervalBody *interval,
+                          bool is_maximum)
 {
     CqlValue other = is_maximum ? interval->low : interval->high;
     if (other.kind == CQL_QUANTITY) {
@@ -160,7 +160,7 @@ static CqlValue bound(const ValueContext *context, const CqlIntervalBody *interv
     CqlValue value = is_high ? interval->high : interval->low;
     bool closed = is_high ? interval->high_closed : interval->low_closed;
     if (value.kind == CQL_NULL)
-        return closed ? extreme_of(context, interval, is_high) : value;
+        return closed ? interval_extreme(context, interval, is_high) : value;
     if (closed)
         return value;
     CqlValue next;

@@ -64,11 +64,17 @@ enum { ARGS_MAX = 8 };
 /* Whether the operator goes one way over the whole range, so that its corners tell all. */
 static bool is_monotonic(CqlOperatorFn op, int64_t low, int64_t high)
 {
-    if (op == op_modulo_integer || op == op_modulo_decimal)
-        return false;
-    bool turns_at_zero = op == op_abs || op == op_power || op == op_truncated_divide_integer ||
-                         op == op_truncated_divide_decimal || op == op_divide_decimal;
+    bool turns_at_zero = op == op_abs || op == op_power || op == op_divide_decimal;
     return !turns_at_zero || low > 0 || high < 0;
+}
+
+/* Uncertain values can be compared, added, subtracted, negated, multiplied and divided (Language
+   Semantics, Implementing Precision-Based Timing with Uncertainty); not so div and mod. */
+static bool is_undefined(CqlOperatorFn op)
+{
+    return op == op_truncated_divide_integer || op == op_truncated_divide_long ||
+           op == op_truncated_divide_decimal || op == op_modulo_integer || op == op_modulo_long ||
+           op == op_modulo_decimal;
 }
 
 /* The arguments at one corner: a bit of the mask for each, set for its greater end. */
@@ -96,6 +102,9 @@ static CqlValue spread(CqlEval *eval, const CqlNode *node, const CqlValue *args)
     CqlValue first = value_null();
     int64_t low = INT64_MAX;
     int64_t high = INT64_MIN;
+    if (is_undefined(node->op))
+        return eval_fail(eval, ERR_EVALUATION, node,
+                         "div and mod are not defined for an uncertain duration");
     for (uint32_t mask = 0; mask < 1U << node->count; mask++) {
         if (!set_corner(node, args, mask, corner))
             return value_null();

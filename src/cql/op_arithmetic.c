@@ -44,15 +44,16 @@ OP(op_add_decimal)
     return decimal_or_null(eval, ok, sum);
 }
 
-/* The second quantity in the unit of the first, or the other way where the first is coarser. */
+/* Both in the most granular unit of the two: metres and centimetres are centimetres. */
 static bool common_unit(const CqlQuantityBody *a, const CqlQuantityBody *b, Decimal *ret_a,
                         Decimal *ret_b, const CqlQuantityBody **ret_unit)
 {
-    *ret_a = a->value;
-    *ret_unit = a;
-    if (ucum_convert(b->value, b->unit, a->unit, ret_b))
-        return true;
-    return false;
+    Decimal one = {.units = DECIMAL_ONE};
+    Decimal ratio;
+    bool is_coarser = ucum_convert(one, a->unit, b->unit, &ratio) && decimal_cmp(ratio, one) > 0;
+    *ret_unit = is_coarser ? b : a;
+    return ucum_convert(a->value, a->unit, (*ret_unit)->unit, ret_a) &&
+           ucum_convert(b->value, b->unit, (*ret_unit)->unit, ret_b);
 }
 
 static CqlValue add_quantities(CqlEval *eval, const CqlValue *args, bool is_subtraction)
@@ -389,9 +390,9 @@ OP(op_truncate)
 
 OP(op_round)
 {
-    int64_t places = node->count > 1 ? args[1].integer : 0;
+    int64_t places = node->count > 1 && args[1].kind == CQL_INTEGER ? args[1].integer : 0;
     Decimal result = {.units = 0};
-    if (places < 0)
+    if (args[0].kind == CQL_NULL || places < 0)
         return value_null();
     if (places >= DECIMAL_PLACES)
         return args[0];

@@ -12,8 +12,10 @@
 static Str quantity_text(Arena *arena, const CqlQuantityBody *quantity)
 {
     Str number = decimal_format(arena, quantity->value);
+    /* As written: 1 day, 4 days. */
     if (quantity->is_calendar)
-        return str_format(arena, "%.*s %.*s", STR_ARG(number), STR_ARG(quantity->unit));
+        return str_format(arena, "%.*s %.*s%s", STR_ARG(number), STR_ARG(quantity->unit),
+                          quantity->value.units == DECIMAL_ONE ? "" : "s");
     return str_format(arena, "%.*s '%.*s'", STR_ARG(number), STR_ARG(quantity->unit));
 }
 
@@ -92,6 +94,8 @@ OP(op_to_boolean)
 /* (+|-)? digits */
 static bool whole_number(Str text, int64_t *ret_value)
 {
+    if (str_starts_with(text, S("+-")))
+        return false;
     if (str_starts_with(text, S("+")))
         text = str_slice(text, 1, text.len);
     return str_to_int64(text, ret_value);
@@ -161,6 +165,19 @@ OP(op_to_datetime)
                                                       : value_null();
 }
 
+/* An offset, Z or ±hh:mm, says nothing of a time of day: it is read over. */
+static Str without_offset(Str text)
+{
+    if (str_ends_with(text, S("Z")))
+        return str_slice(text, 0, text.len - 1);
+    size_t at = text.len < 6 ? 0 : text.len - 6;
+    bool has_offset =
+        text.len > 6 && (text.ptr[at] == '+' || text.ptr[at] == '-') && text.ptr[at + 3] == ':';
+    for (size_t i = at + 1; has_offset && i < text.len; i++)
+        has_offset = i == at + 3 || (text.ptr[i] >= '0' && text.ptr[i] <= '9');
+    return has_offset ? str_slice(text, 0, at) : text;
+}
+
 OP(op_to_time)
 {
     Moment moment;
@@ -171,12 +188,14 @@ OP(op_to_time)
     Str text = value_text(args[0]);
     if (str_starts_with(text, S("T")))
         text = str_slice(text, 1, text.len);
-    /* An offset says nothing of a time of day; it is read over. */
-    for (size_t i = 2; i < text.len; i++) {
-        if (text.ptr[i] == 'Z' || text.ptr[i] == '+' || text.ptr[i] == '-')
-            text = str_slice(text, 0, i);
-    }
-    return moment_parse_time(text, &moment) ? value_moment(CQL_TIME, moment) : value_null();
+    return moment_parse_time(without_offset(text), &moment) ? value_moment(CQL_TIME, moment)
+                                                            : value_null();
+}
+
+/* Of a calendar word (day, months), not of UCUM's codes; 0 for other units. */
+static uint8_t calendar_precision(Str unit)
+{
+    return unit.len > 2 && !str_eq(unit, S("min")) ? ucum_time_precision(unit) : 0;
 }
 
 /* number ('unit' | calendar word)? */
@@ -197,10 +216,10 @@ static bool parse_quantity(Arena *arena, Str text, CqlQuantityBody *ret_quantity
         ret_quantity->unit = str_copy(arena, str_slice(unit, 1, unit.len - 2));
         return ucum_is_known(ret_quantity->unit);
     }
-    uint8_t precision = ucum_time_precision(unit);
+    uint8_t precision = calendar_precision(unit);
     ret_quantity->unit = calendar_unit(precision);
     ret_quantity->is_calendar = precision != 0;
-    return precision != 0 && unit.len > 2;
+    return precision != 0;
 }
 
 static CqlValue quantity_value(CqlEval *eval, const CqlQuantityBody *quantity)
@@ -269,7 +288,9 @@ OP(op_to_concept)
         return args[0];
     CqlConceptBody *concept = ARENA_NEW(eval->context.arena, CqlConceptBody);
     if (args[0].kind == CQL_CODE) {
-        *concept = (CqlConceptBody){.codes = args[0].ptr, .count = 1};
+        const CqlCodeBody *code = args[0].ptr;
+        *concept = (CqlConceptBody){
+            .codes = code, .count = 1, .display = code->display, .has_display = code->has_display};
         return value_pointer(CQL_CONCEPT, concept);
     }
     CqlCodeBody *codes = ARENA_ARRAY(eval->context.arena, CqlCodeBody, args[0].count);
@@ -284,7 +305,10 @@ OP(op_to_concept)
 OP(op_convert_quantity)
 {
     const CqlQuantityBody *quantity = args[0].ptr;
-    CqlQuantityBody result = {.unit = value_text(args[1])};
+    Str unit = value_text(args[1]);
+    uint8_t precision = calendar_precision(unit);
+    CqlQuantityBody result = {.unit = precision != 0 ? calendar_unit(precision) : unit,
+                              .is_calendar = precision != 0};
     if (!ucum_convert(quantity->value, quantity->unit, result.unit, &result.value))
         return value_null();
     return quantity_value(eval, &result);

@@ -22,27 +22,73 @@ static Span span_of(const CqlEval *eval, CqlValue value)
                   .end = interval_end(&eval->context, value.ptr)};
 }
 
-static Tri tri_less(const CqlEval *eval, const CqlNode *node, CqlValue a, CqlValue b)
+/* A point that is known to lie between two; both alike when it is certain, both null when nothing
+   is known of it. The open null bound of an interval lies between its other bound and the end of
+   the type (Language Semantics, Interval Operators). */
+typedef struct {
+    CqlValue low;
+    CqlValue high;
+} Reach;
+
+typedef struct {
+    Reach start;
+    Reach end;
+} Extent;
+
+static Extent extent_of(const CqlEval *eval, CqlValue value)
 {
-    Order order = value_order(&eval->context, a, b, node->precision);
-    return order == ORDER_UNKNOWN ? TRI_NULL : order == ORDER_LESS ? TRI_TRUE : TRI_FALSE;
+    Span span = span_of(eval, value);
+    Extent extent = {.start = {.low = span.start, .high = span.start},
+                     .end = {.low = span.end, .high = span.end}};
+    const CqlIntervalBody *interval = value.ptr;
+    if (value.kind != CQL_INTERVAL)
+        return extent;
+    bool starts_anywhere = interval->low.kind == CQL_NULL && !interval->low_closed;
+    bool ends_anywhere = interval->high.kind == CQL_NULL && !interval->high_closed;
+    if (LIKELY(!starts_anywhere && !ends_anywhere))
+        return extent;
+    CqlValue least = interval_extreme(&eval->context, interval, false);
+    CqlValue most = interval_extreme(&eval->context, interval, true);
+    if (starts_anywhere && least.kind != CQL_NULL)
+        extent.start = (Reach){.low = least, .high = ends_anywhere ? most : span.end};
+    if (ends_anywhere && most.kind != CQL_NULL)
+        extent.end = (Reach){.low = starts_anywhere ? least : span.start, .high = most};
+    return extent;
 }
 
-static Tri tri_at_most(const CqlEval *eval, const CqlNode *node, CqlValue a, CqlValue b)
+static bool is_certain(const Reach *reach)
 {
-    Order order = value_order(&eval->context, a, b, node->precision);
-    return order == ORDER_UNKNOWN ? TRI_NULL : order != ORDER_GREATER ? TRI_TRUE : TRI_FALSE;
+    return memcmp(&reach->low, &reach->high, sizeof(reach->low)) == 0;
 }
 
-static Tri tri_same(const CqlEval *eval, const CqlNode *node, CqlValue a, CqlValue b)
+static Tri tri_less(const CqlEval *eval, const CqlNode *node, Reach a, Reach b)
 {
-    Order order = value_order(&eval->context, a, b, node->precision);
-    return order == ORDER_UNKNOWN ? TRI_NULL : order == ORDER_EQUAL ? TRI_TRUE : TRI_FALSE;
+    Order order = value_order(&eval->context, a.high, b.low, node->precision);
+    if (order == ORDER_LESS)
+        return TRI_TRUE;
+    if (!is_certain(&a) || !is_certain(&b))
+        order = value_order(&eval->context, a.low, b.high, node->precision);
+    return order == ORDER_EQUAL || order == ORDER_GREATER ? TRI_FALSE : TRI_NULL;
 }
 
-#define SPANS                                                                                      \
-    Span a = span_of(eval, args[0]);                                                               \
-    Span b = span_of(eval, args[1])
+static Tri tri_at_most(const CqlEval *eval, const CqlNode *node, Reach a, Reach b)
+{
+    return tri_not(tri_less(eval, node, b, a));
+}
+
+static Tri tri_same(const CqlEval *eval, const CqlNode *node, Reach a, Reach b)
+{
+    if (is_certain(&a) && is_certain(&b)) {
+        Order order = value_order(&eval->context, a.low, b.low, node->precision);
+        return order == ORDER_UNKNOWN ? TRI_NULL : order == ORDER_EQUAL ? TRI_TRUE : TRI_FALSE;
+    }
+    bool apart = tri_less(eval, node, a, b) == TRI_TRUE || tri_less(eval, node, b, a) == TRI_TRUE;
+    return apart ? TRI_FALSE : TRI_NULL;
+}
+
+#define EXTENTS                                                                                    \
+    Extent a = extent_of(eval, args[0]);                                                           \
+    Extent b = extent_of(eval, args[1])
 
 OP(op_start)
 {
@@ -113,9 +159,10 @@ OP(op_point_from)
 
 static Tri has_point(const CqlEval *eval, const CqlNode *node, CqlValue interval, CqlValue point)
 {
-    Span span = span_of(eval, interval);
-    return tri_and(tri_at_most(eval, node, span.start, point),
-                   tri_at_most(eval, node, point, span.end));
+    Extent extent = extent_of(eval, interval);
+    Reach at = {.low = point, .high = point};
+    return tri_and(tri_at_most(eval, node, extent.start, at),
+                   tri_at_most(eval, node, at, extent.end));
 }
 
 OP(op_in_interval)
@@ -137,9 +184,10 @@ OP(op_properly_in_interval)
 {
     if (args[0].kind == CQL_NULL || args[1].kind == CQL_NULL)
         return value_null();
-    Span span = span_of(eval, args[1]);
-    return value_tri(tri_and(tri_less(eval, node, span.start, args[0]),
-                             tri_less(eval, node, args[0], span.end)));
+    Extent extent = extent_of(eval, args[1]);
+    Reach at = {.low = args[0], .high = args[0]};
+    return value_tri(
+        tri_and(tri_less(eval, node, extent.start, at), tri_less(eval, node, at, extent.end)));
 }
 
 OP(op_properly_contains_interval)
@@ -148,7 +196,7 @@ OP(op_properly_contains_interval)
     return op_properly_in_interval(eval, node, turned);
 }
 
-static Tri includes(const CqlEval *eval, const CqlNode *node, Span a, Span b)
+static Tri includes(const CqlEval *eval, const CqlNode *node, Extent a, Extent b)
 {
     return tri_and(tri_at_most(eval, node, a.start, b.start),
                    tri_at_most(eval, node, b.end, a.end));
@@ -156,17 +204,17 @@ static Tri includes(const CqlEval *eval, const CqlNode *node, Span a, Span b)
 
 OP(op_includes_interval)
 {
-    SPANS;
+    EXTENTS;
     return value_tri(includes(eval, node, a, b));
 }
 
 OP(op_included_in_interval)
 {
-    SPANS;
+    EXTENTS;
     return value_tri(includes(eval, node, b, a));
 }
 
-static Tri properly_includes(const CqlEval *eval, const CqlNode *node, Span a, Span b)
+static Tri properly_includes(const CqlEval *eval, const CqlNode *node, Extent a, Extent b)
 {
     Tri wider = tri_or(tri_less(eval, node, a.start, b.start), tri_less(eval, node, b.end, a.end));
     return tri_and(includes(eval, node, a, b), wider);
@@ -174,13 +222,13 @@ static Tri properly_includes(const CqlEval *eval, const CqlNode *node, Span a, S
 
 OP(op_properly_includes_interval)
 {
-    SPANS;
+    EXTENTS;
     return value_tri(properly_includes(eval, node, a, b));
 }
 
 OP(op_properly_included_in_interval)
 {
-    SPANS;
+    EXTENTS;
     return value_tri(properly_includes(eval, node, b, a));
 }
 
@@ -188,36 +236,36 @@ OP(op_properly_included_in_interval)
 
 OP(op_before_interval)
 {
-    SPANS;
+    EXTENTS;
     return value_tri(tri_less(eval, node, a.end, b.start));
 }
 
 OP(op_after_interval)
 {
-    SPANS;
+    EXTENTS;
     return value_tri(tri_less(eval, node, b.end, a.start));
 }
 
 OP(op_same_or_before_interval)
 {
-    SPANS;
+    EXTENTS;
     return value_tri(tri_at_most(eval, node, a.end, b.start));
 }
 
 OP(op_same_or_after_interval)
 {
-    SPANS;
+    EXTENTS;
     return value_tri(tri_at_most(eval, node, b.end, a.start));
 }
 
 OP(op_same_as_interval)
 {
-    SPANS;
+    EXTENTS;
     return value_tri(
         tri_and(tri_same(eval, node, a.start, b.start), tri_same(eval, node, a.end, b.end)));
 }
 
-static Tri overlaps(const CqlEval *eval, const CqlNode *node, Span a, Span b)
+static Tri overlaps(const CqlEval *eval, const CqlNode *node, Extent a, Extent b)
 {
     return tri_and(tri_at_most(eval, node, a.start, b.end),
                    tri_at_most(eval, node, b.start, a.end));
@@ -225,64 +273,68 @@ static Tri overlaps(const CqlEval *eval, const CqlNode *node, Span a, Span b)
 
 OP(op_overlaps)
 {
-    SPANS;
+    EXTENTS;
     return value_tri(overlaps(eval, node, a, b));
 }
 
 OP(op_overlaps_before)
 {
-    SPANS;
+    EXTENTS;
     return value_tri(tri_and(tri_less(eval, node, a.start, b.start), overlaps(eval, node, a, b)));
 }
 
 OP(op_overlaps_after)
 {
-    SPANS;
+    EXTENTS;
     return value_tri(tri_and(tri_less(eval, node, b.end, a.end), overlaps(eval, node, a, b)));
 }
 
 OP(op_starts)
 {
-    SPANS;
+    EXTENTS;
     return value_tri(
         tri_and(tri_same(eval, node, a.start, b.start), tri_at_most(eval, node, a.end, b.end)));
 }
 
 OP(op_ends)
 {
-    SPANS;
+    EXTENTS;
     return value_tri(
         tri_and(tri_same(eval, node, a.end, b.end), tri_at_most(eval, node, b.start, a.start)));
 }
 
 /* a ends one step before b starts. */
-static Tri meets(const CqlEval *eval, const CqlNode *node, Span a, Span b)
+static Tri meets(const CqlEval *eval, const CqlNode *node, Extent a, Extent b)
 {
     if (tri_less(eval, node, b.end, a.start) == TRI_TRUE)
         return TRI_FALSE;
-    if (a.end.kind == CQL_NULL || b.start.kind == CQL_NULL)
+    if (a.end.low.kind == CQL_NULL || b.start.low.kind == CQL_NULL)
         return TRI_NULL;
-    CqlValue next;
-    if (!value_step(&eval->context, a.end, 1, &next))
+    Reach next = a.end;
+    if (!value_step(&eval->context, a.end.low, 1, &next.low))
         return TRI_FALSE;
+    if (is_certain(&a.end))
+        next.high = next.low;
+    else if (!value_step(&eval->context, a.end.high, 1, &next.high))
+        next.high = a.end.high;
     return tri_same(eval, node, next, b.start);
 }
 
 OP(op_meets_before)
 {
-    SPANS;
+    EXTENTS;
     return value_tri(meets(eval, node, a, b));
 }
 
 OP(op_meets_after)
 {
-    SPANS;
+    EXTENTS;
     return value_tri(meets(eval, node, b, a));
 }
 
 OP(op_meets)
 {
-    SPANS;
+    EXTENTS;
     return value_tri(tri_or(meets(eval, node, a, b), meets(eval, node, b, a)));
 }
 
@@ -308,49 +360,58 @@ static bool is_less(const CqlEval *eval, CqlValue a, CqlValue b)
     return value_order(&eval->context, a, b, 0) == ORDER_LESS;
 }
 
+/* The lesser or the greater of two points; null where an uncertain one may be either. */
+static CqlValue pick(const CqlEval *eval, Reach a, Reach b, bool wants_less)
+{
+    static const CqlNode plain = {.precision = 0};
+    bool first = tri_less(eval, &plain, a, b) == TRI_TRUE;
+    bool second = tri_less(eval, &plain, b, a) == TRI_TRUE;
+    if (!first && !second && !(is_certain(&a) && is_certain(&b)))
+        return value_null();
+    bool takes_b = wants_less ? second : first;
+    Reach taken = takes_b ? b : a;
+    return is_certain(&taken) ? taken.low : value_null();
+}
+
 OP(op_union_interval)
 {
-    SPANS;
+    EXTENTS;
     Tri joined = tri_or(overlaps(eval, node, a, b),
                         tri_or(meets(eval, node, a, b), meets(eval, node, b, a)));
     if (joined != TRI_TRUE)
         return value_null();
-    CqlValue low = is_less(eval, b.start, a.start) ? b.start : a.start;
-    CqlValue high = is_less(eval, a.end, b.end) ? b.end : a.end;
-    return make_closed(eval, low, high, point_of(args[0]));
+    return make_closed(eval, pick(eval, a.start, b.start, true), pick(eval, a.end, b.end, false),
+                       point_of(args[0]));
 }
 
 OP(op_intersect_interval)
 {
-    SPANS;
+    EXTENTS;
     if (overlaps(eval, node, a, b) == TRI_FALSE)
         return value_null();
-    CqlValue low = is_less(eval, a.start, b.start) ? b.start : a.start;
-    CqlValue high = is_less(eval, b.end, a.end) ? b.end : a.end;
-    if (a.start.kind == CQL_NULL || b.start.kind == CQL_NULL)
-        low = value_null();
-    if (a.end.kind == CQL_NULL || b.end.kind == CQL_NULL)
-        high = value_null();
-    return make_closed(eval, low, high, point_of(args[0]));
+    return make_closed(eval, pick(eval, a.start, b.start, false), pick(eval, a.end, b.end, true),
+                       point_of(args[0]));
 }
 
 OP(op_except_interval)
 {
-    SPANS;
+    EXTENTS;
     Tri apart = tri_not(overlaps(eval, node, a, b));
     if (apart == TRI_TRUE)
         return args[0];
-    bool sticks_out_left = is_less(eval, a.start, b.start);
-    bool sticks_out_right = is_less(eval, b.end, a.end);
+    bool sticks_out_left = tri_less(eval, node, a.start, b.start) == TRI_TRUE;
+    bool sticks_out_right = tri_less(eval, node, b.end, a.end) == TRI_TRUE;
     CqlValue edge;
     if (apart == TRI_NULL || sticks_out_left == sticks_out_right)
         return value_null();
+    Span span = span_of(eval, args[0]);
+    Span other = span_of(eval, args[1]);
     if (sticks_out_left)
-        return value_step(&eval->context, b.start, -1, &edge)
-                   ? make_closed(eval, a.start, edge, point_of(args[0]))
+        return value_step(&eval->context, other.start, -1, &edge)
+                   ? make_closed(eval, span.start, edge, point_of(args[0]))
                    : value_null();
-    return value_step(&eval->context, b.end, 1, &edge)
-               ? make_closed(eval, edge, a.end, point_of(args[0]))
+    return value_step(&eval->context, other.end, 1, &edge)
+               ? make_closed(eval, edge, span.end, point_of(args[0]))
                : value_null();
 }
 
@@ -412,13 +473,16 @@ static bool add_quantity(CqlEval *eval, CqlValue point, const CqlQuantityBody *p
 }
 
 /* Whether b begins at the latest one step (or one `per`) after a ends. */
-static bool joins(CqlEval *eval, const CqlNode *node, Span a, Span b, CqlValue per)
+static bool joins(CqlEval *eval, const CqlNode *node, CqlValue first, CqlValue second, CqlValue per)
 {
+    Extent a = extent_of(eval, first);
+    Extent b = extent_of(eval, second);
     if (overlaps(eval, node, a, b) == TRI_TRUE || meets(eval, node, a, b) == TRI_TRUE)
         return true;
-    CqlValue reach;
-    if (per.kind != CQL_QUANTITY || !add_quantity(eval, a.end, per.ptr, &reach))
+    Reach reach;
+    if (per.kind != CQL_QUANTITY || !add_quantity(eval, a.end.low, per.ptr, &reach.low))
         return false;
+    reach.high = reach.low;
     return tri_at_most(eval, node, b.start, reach) == TRI_TRUE;
 }
 
@@ -439,7 +503,7 @@ OP(op_collapse)
         Span next = span_of(eval, items.items[i]);
         CqlValue *last = result.count > 0 ? &result.items[result.count - 1] : NULL;
         Span before = last != NULL ? span_of(eval, *last) : next;
-        if (last == NULL || !joins(eval, node, before, next, per)) {
+        if (last == NULL || !joins(eval, node, *last, items.items[i], per)) {
             VEC_PUSH(eval->context.arena, &result, items.items[i]);
         } else if (is_less(eval, before.end, next.end)) {
             *last = make_closed(eval, before.start, next.end, point_of(items.items[i]));
@@ -448,21 +512,40 @@ OP(op_collapse)
     return value_from_vec(&result);
 }
 
-/* The default step: one point of the type; of dates the precision of the bounds. */
-static CqlQuantityBody default_per(CqlValue start)
+/* How fine a bound is: the precision of a date, the digits behind the point of a number. */
+static int fineness(CqlValue point)
+{
+    if (point.kind >= CQL_DATE && point.kind <= CQL_TIME)
+        return point.moment.precision;
+    if (point.kind == CQL_DECIMAL)
+        return decimal_places(value_decimal_units(point));
+    return point.kind == CQL_QUANTITY ? decimal_places(value_quantity(point)->value) : 0;
+}
+
+/* The step where none is given: of the coarsest of all bounds. */
+static CqlQuantityBody default_per(CqlEval *eval, const CqlValue *intervals, uint32_t count)
 {
     CqlQuantityBody per = {.value = {.units = DECIMAL_ONE}, .unit = S("1")};
-    if (start.kind >= CQL_DATE && start.kind <= CQL_TIME) {
-        per.unit = calendar_unit(start.moment.precision);
+    int coarsest = INT32_MAX;
+    CqlValue sample = value_null();
+    for (uint32_t i = 0; i < count; i++) {
+        Span span = intervals[i].kind == CQL_INTERVAL ? span_of(eval, intervals[i]) : (Span){0};
+        const CqlValue bounds[] = {span.start, span.end};
+        for (size_t j = 0; j < COUNT_OF(bounds); j++) {
+            if (bounds[j].kind == CQL_NULL)
+                continue;
+            sample = bounds[j];
+            coarsest = fineness(sample) < coarsest ? fineness(sample) : coarsest;
+        }
+    }
+    if (sample.kind >= CQL_DATE && sample.kind <= CQL_TIME) {
+        per.unit = calendar_unit((uint8_t)coarsest);
         per.is_calendar = true;
-    } else if (start.kind == CQL_DECIMAL || start.kind == CQL_QUANTITY) {
-        Decimal value =
-            start.kind == CQL_DECIMAL ? value_decimal_units(start) : value_quantity(start)->value;
-        int places = decimal_places(value);
-        for (int i = 0; i < places; i++)
+    } else if (sample.kind == CQL_DECIMAL || sample.kind == CQL_QUANTITY) {
+        for (int i = 0; i < coarsest; i++)
             per.value.units /= 10;
-        if (start.kind == CQL_QUANTITY)
-            per.unit = value_quantity(start)->unit;
+        if (sample.kind == CQL_QUANTITY)
+            per.unit = value_quantity(sample)->unit;
     }
     return per;
 }
@@ -529,16 +612,15 @@ static bool is_last_of_all(const CqlEval *eval, CqlValue at, const CqlQuantityBo
 }
 
 /* Adds the points of one interval (or the intervals between them); false when it cannot be. */
-static bool expand_one(CqlEval *eval, const CqlNode *node, CqlValue interval, CqlValue per_value,
+static bool expand_one(CqlEval *eval, const CqlNode *node, CqlValue interval, CqlQuantityBody per,
                        bool as_points, ValueVec *result)
 {
     Span span = span_of(eval, interval);
-    if (span.start.kind == CQL_NULL || span.end.kind == CQL_NULL)
-        return false;
-    CqlQuantityBody per =
-        per_value.kind == CQL_QUANTITY ? *value_quantity(per_value) : default_per(span.start);
     if (per.value.units <= 0)
         return false;
+    /* An open bound that is unknown contributes nothing. */
+    if (span.start.kind == CQL_NULL || span.end.kind == CQL_NULL)
+        return true;
     bool is_moment = span.start.kind >= CQL_DATE && span.start.kind <= CQL_TIME;
     if (is_moment != (ucum_time_precision(per.unit) != 0 && span.start.kind != CQL_QUANTITY))
         return false;
@@ -573,12 +655,21 @@ static bool expand_one(CqlEval *eval, const CqlNode *node, CqlValue interval, Cq
     return true;
 }
 
+/* The step that is given, or that of the intervals themselves. */
+static CqlQuantityBody per_of(CqlEval *eval, const CqlNode *node, const CqlValue *args,
+                              const CqlValue *intervals, uint32_t count)
+{
+    if (node->count > 1 && args[1].kind == CQL_QUANTITY)
+        return *value_quantity(args[1]);
+    return default_per(eval, intervals, count);
+}
+
 OP(op_expand)
 {
     ValueVec result = {0};
     if (args[0].kind == CQL_NULL)
         return value_null();
-    CqlValue per = node->count > 1 ? args[1] : value_null();
+    CqlQuantityBody per = per_of(eval, node, args, args, 1);
     return expand_one(eval, node, args[0], per, true, &result) ? value_from_vec(&result)
                                                                : value_null();
 }
@@ -588,7 +679,7 @@ OP(op_expand_list)
     ValueVec result = {0};
     if (args[0].kind != CQL_LIST)
         return value_null();
-    CqlValue per = node->count > 1 ? args[1] : value_null();
+    CqlQuantityBody per = per_of(eval, node, args, value_items(args[0]), args[0].count);
     for (uint32_t i = 0; i < args[0].count; i++) {
         CqlValue item = value_items(args[0])[i];
         if (item.kind != CQL_NULL && !expand_one(eval, node, item, per, false, &result))

@@ -113,7 +113,9 @@ OP(op_skip)
     if (args[0].kind == CQL_NULL)
         return value_null();
     int64_t count = args[1].kind == CQL_INTEGER ? args[1].integer : 0;
-    count = count < 0 ? 0 : count > args[0].count ? args[0].count : count;
+    /* Fewer than none leaves nothing (B.10 Skip). */
+    if (count < 0 || count > args[0].count)
+        count = args[0].count;
     return part(args[0], (uint32_t)count, args[0].count);
 }
 

@@ -230,7 +230,8 @@ static bool coarsen(uint8_t precision, uint8_t *unit, int64_t *amount)
 bool moment_add(CqlValue value, const CqlQuantityBody *amount, int sign, CqlValue *ret_sum)
 {
     uint8_t unit = ucum_time_precision(amount->unit);
-    if (unit == 0)
+    bool is_definite = str_eq(amount->unit, S("a")) || str_eq(amount->unit, S("mo"));
+    if (unit == 0 || is_definite)
         return false;
     __int128 scaled = amount->value.units * sign;
     int64_t count = 0;
@@ -269,7 +270,8 @@ static CqlValue add_or_fail(CqlEval *eval, const CqlNode *node, const CqlValue *
 {
     CqlValue sum;
     if (!moment_add(args[0], args[1].ptr, sign, &sum))
-        return eval_fail(eval, ERR_EVALUATION, node, "the date or time goes out of range");
+        return eval_fail(eval, ERR_EVALUATION, node,
+                         "the sum is no date or time, or the unit is not one to add to it");
     return sum;
 }
 
@@ -319,11 +321,22 @@ static int64_t whole_months(const Moment *from, const Moment *to)
     return months;
 }
 
+/* A year that begins on 29 February is whole on 28 February of a common year, as adding one gives
+   that day (Appendix H, example 4.b of years). */
+static int64_t whole_years(const Moment *from, const Moment *to)
+{
+    Moment start = *from;
+    bool is_leap_day = from->month == 2 && from->day == 29;
+    if (is_leap_day && to->month == 2 && to->day == 28 && !date_exists(to->year, 2, 29))
+        start.day = 28;
+    return whole_months(&start, to) / 12;
+}
+
 static int64_t duration(const Moment *from, const Moment *to, uint8_t precision)
 {
     ASSERT(precision > PRECISION_NONE && precision <= WEEK);
     if (precision == PRECISION_YEAR)
-        return whole_months(from, to) / 12;
+        return whole_years(from, to);
     if (precision == PRECISION_MONTH)
         return whole_months(from, to);
     return (total_ms(to) - total_ms(from)) / unit_ms[precision];
@@ -359,11 +372,25 @@ Moment moment_last(Moment moment, uint8_t precision)
     return moment;
 }
 
+/* Both say what the unit asks for. Durations of days and longer count what stands below the unit
+   too, so that there both must say equally much: from 17:00 to some time of a day a week later it
+   is six days or seven. Seconds and milliseconds are one precision. */
+static bool is_certain(const Moment *from, const Moment *to, uint8_t needed, bool is_difference)
+{
+    uint8_t a = from->precision == PRECISION_MILLISECOND ? PRECISION_SECOND : from->precision;
+    uint8_t b = to->precision == PRECISION_MILLISECOND ? PRECISION_SECOND : to->precision;
+    bool counts_rest = !is_difference && needed <= PRECISION_DAY && a != b;
+    return from->precision >= needed && to->precision >= needed && !counts_rest;
+}
+
 CqlValue moment_between(CqlEval *eval, CqlValue from, CqlValue to, uint8_t precision,
                         bool is_difference)
 {
     int16_t offset = eval->context.offset_minutes;
-    if (from.kind == CQL_DATETIME && precision != PRECISION_NONE) {
+    /* Differences in days and longer are of the calendar days as they stand (Appendix H); what has
+       passed is measured in one offset. */
+    bool as_they_stand = is_difference && (precision <= PRECISION_DAY || precision == WEEK);
+    if (from.kind == CQL_DATETIME && !as_they_stand) {
         from.moment = moment_at_offset(from.moment, offset, offset);
         to.moment = moment_at_offset(to.moment, offset, offset);
     }
@@ -372,14 +399,16 @@ CqlValue moment_between(CqlEval *eval, CqlValue from, CqlValue to, uint8_t preci
         return value_null();
     int64_t (*measure)(const Moment *, const Moment *, uint8_t) =
         is_difference ? difference : duration;
-    bool certain = from.moment.precision >= needed && to.moment.precision >= needed;
     int64_t low;
     int64_t high;
-    if (certain) {
+    if (is_certain(&from.moment, &to.moment, needed, is_difference)) {
         low = high = measure(&from.moment, &to.moment, precision);
     } else {
         /* Once one of them is uncertain, what is below the other's precision counts too. */
-        uint8_t least = is_difference || from.kind == CQL_DATE ? needed : PRECISION_MILLISECOND;
+        bool is_short = from.moment.precision < needed || to.moment.precision < needed;
+        uint8_t least = from.kind != CQL_DATE && !is_difference ? PRECISION_MILLISECOND
+                        : is_short                              ? needed
+                                                                : PRECISION_DAY;
         Moment from_last = moment_last(from.moment, least);
         Moment to_last = moment_last(to.moment, least);
         low = measure(&from_last, &to.moment, precision);

@@ -1,4 +1,5 @@
 /* Strings. Positions count code points, so that no character is ever cut. */
+#include "cql/casing.h"
 #include "cql/operator.h"
 #include "cql/regex.h"
 
@@ -78,16 +79,17 @@ static bool is_whole(CqlEval *eval, const CqlNode *node, const StrBuf *buf)
 OP(op_combine)
 {
     bool any = false;
-    if (args[0].kind != CQL_LIST || (node->count > 1 && args[1].kind == CQL_NULL))
+    if (args[0].kind != CQL_LIST)
         return value_null();
+    Str separator = node->count > 1 ? text_or_empty(args[1]) : S("");
     StrBuf buf;
     strbuf_init(&buf, eval->context.arena, LIMIT_DOCUMENT_BYTES);
     for (uint32_t i = 0; i < args[0].count; i++) {
         CqlValue item = value_items(args[0])[i];
         if (item.kind != CQL_STRING)
             continue;
-        if (any && node->count > 1)
-            strbuf_add(&buf, value_text(args[1]));
+        if (any)
+            strbuf_add(&buf, separator);
         strbuf_add(&buf, value_text(item));
         any = true;
     }
@@ -138,8 +140,7 @@ OP(op_split_on_matches)
     RegexMatch match;
     size_t budget = REGEX_STEPS;
     RegexResult result;
-    while ((result = regex_find(value_text(args[1]), text, at, false, &budget, &match)) ==
-           REGEX_YES) {
+    while ((result = regex_find(value_text(args[1]), text, at, &budget, &match)) == REGEX_YES) {
         if (match.end == match.start) {
             if (match.start >= text.len)
                 break;
@@ -156,26 +157,32 @@ OP(op_split_on_matches)
     return value_from_vec(&items);
 }
 
-static CqlValue map_case(CqlEval *eval, CqlValue value, char first, char last, int shift)
+static CqlValue map_case(CqlEval *eval, CqlValue value, uint32_t (*map)(uint32_t))
 {
     Str text = value_text(value);
     eval->steps += text.len / 4;
-    char *out = arena_alloc(eval->context.arena, text.len);
-    for (size_t i = 0; i < text.len; i++) {
-        char c = text.ptr[i];
-        out[i] = c >= first && c <= last ? (char)(c + shift) : c;
+    char *out = arena_alloc(eval->context.arena, text.len + 4);
+    size_t at = 0;
+    while (at < text.len) {
+        size_t from = at;
+        uint32_t point = casing_next(text, &at);
+        uint32_t mapped = map(point);
+        if (mapped == point)
+            memcpy(out + from, text.ptr + from, at - from);
+        else
+            (void)str_put_utf8(out + from, mapped);
     }
     return value_string((Str){.ptr = out, .len = text.len});
 }
 
 OP(op_upper)
 {
-    return map_case(eval, args[0], 'a', 'z', 'A' - 'a');
+    return map_case(eval, args[0], casing_upper);
 }
 
 OP(op_lower)
 {
-    return map_case(eval, args[0], 'A', 'Z', 'a' - 'A');
+    return map_case(eval, args[0], casing_lower);
 }
 
 OP(op_length_string)
@@ -185,13 +192,15 @@ OP(op_length_string)
 
 OP(op_substring)
 {
+    if (args[0].kind == CQL_NULL || args[1].kind == CQL_NULL)
+        return value_null();
     Str text = value_text(args[0]);
     size_t from = args[1].integer < 0 ? SIZE_MAX : byte_of(text, args[1].integer);
     bool is_beyond = from == SIZE_MAX || (from == text.len && args[1].integer > 0);
     if (is_beyond)
         return value_null();
     Str rest = str_slice(text, from, text.len);
-    if (node->count < 3)
+    if (node->count < 3 || args[2].kind == CQL_NULL)
         return value_string(rest);
     size_t len = args[2].integer < 0 ? 0 : byte_of(rest, args[2].integer);
     return value_string(str_slice(rest, 0, len == SIZE_MAX ? rest.len : len));
@@ -251,8 +260,7 @@ OP(op_matches)
 {
     RegexMatch match;
     size_t budget = REGEX_STEPS;
-    RegexResult result =
-        regex_find(value_text(args[1]), value_text(args[0]), 0, true, &budget, &match);
+    RegexResult result = regex_find(value_text(args[1]), value_text(args[0]), 0, &budget, &match);
     if (regex_failed(eval, node, result, budget))
         return value_null();
     return value_boolean(result == REGEX_YES);
@@ -288,8 +296,8 @@ OP(op_replace_matches)
     RegexMatch match;
     size_t budget = REGEX_STEPS;
     RegexResult result = REGEX_NO;
-    while (at <= text.len && (result = regex_find(value_text(args[1]), text, at, false, &budget,
-                                                  &match)) == REGEX_YES) {
+    while (at <= text.len &&
+           (result = regex_find(value_text(args[1]), text, at, &budget, &match)) == REGEX_YES) {
         strbuf_add(&out, str_slice(text, at, match.start - at));
         add_replacement(&out, text, value_text(args[2]), &match);
         at = match.end;

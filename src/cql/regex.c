@@ -25,7 +25,6 @@ struct Frame {
 typedef struct {
     Str pattern;
     Str text;
-    bool whole;
     size_t budget;
     unsigned depth;
     bool bad;
@@ -365,8 +364,6 @@ static bool leave_group(Matcher *m, size_t t, const Frame *frame)
 
 static bool match_end(Matcher *m, size_t t)
 {
-    if (m->whole && t != m->text.len)
-        return false;
     m->match.end = t;
     return true;
 }
@@ -452,18 +449,15 @@ static RegexResult find(Matcher *m, size_t from, RegexMatch *ret_match)
             return REGEX_BAD_PATTERN;
         if (m->budget == 0)
             return REGEX_TOO_LONG;
-        if (m->whole)
-            return REGEX_NO;
         while (t + 1 < text.len && ((unsigned char)text.ptr[t + 1] & 0xC0) == 0x80)
             t++;
     }
     return REGEX_NO;
 }
 
-RegexResult regex_find(Str pattern, Str text, size_t from, bool whole, size_t *budget,
-                       RegexMatch *ret_match)
+RegexResult regex_find(Str pattern, Str text, size_t from, size_t *budget, RegexMatch *ret_match)
 {
-    Matcher m = {.pattern = pattern, .text = text, .whole = whole, .budget = *budget};
+    Matcher m = {.pattern = pattern, .text = text, .budget = *budget};
     RegexResult result = find(&m, from, ret_match);
     *budget = m.budget;
     return result;

@@ -23,7 +23,5 @@ typedef enum { REGEX_NO, REGEX_YES, REGEX_BAD_PATTERN, REGEX_TOO_LONG } RegexRes
 /* A fair budget of one operator: some milliseconds. */
 enum { REGEX_STEPS = 200000 };
 
-/* The first match at or after `from`. `whole`: it must reach from the first to the last byte. Steps
-   are taken from *budget. */
-RegexResult regex_find(Str pattern, Str text, size_t from, bool whole, size_t *budget,
-                       RegexMatch *ret_match);
+/* The first match at or after `from`. Steps are taken from *budget. */
+RegexResult regex_find(Str pattern, Str text, size_t from, size_t *budget, RegexMatch *ret_match);

@@ -377,6 +377,11 @@ static CqlNode *resolve_coalesce(Resolver *r, const Call *call)
         list.name = S("CoalesceList");
         return resolve_operator(r, &list);
     }
+    if (call->count > 5) {
+        resolve_error(r, call->place->line, call->place->column, "cql-overload",
+                      "Coalesce takes at most five arguments, or one list of any length");
+        return NULL;
+    }
     const CqlType *type = common_type(r, call->args, call->count);
     for (uint32_t i = 0; i < call->count; i++)
         call->args[i] = node_convert(r, call->args[i], type);

@@ -462,7 +462,8 @@ Order quantity_order(const CqlQuantityBody *a, const CqlQuantityBody *b, bool fo
         return order_of(a->value, b->value);
     bool mixed = (is_indefinite(a) && is_definite_year_or_month(b)) ||
                  (is_indefinite(b) && is_definite_year_or_month(a));
-    if (mixed && !for_equivalence)
+    /* Nor with days and shorter (Appendix B, Equal). */
+    if (is_indefinite(a) != is_indefinite(b) && !for_equivalence)
         return ORDER_UNKNOWN;
     if (for_equivalence && is_indefinite(a) != is_indefinite(b) && !mixed)
         return equivalent_days(a, b);

@@ -1,4 +1,5 @@
 #include "cql/value.h"
+#include "cql/casing.h"
 
 /* --- making --- */
 
@@ -139,7 +140,10 @@ Order moment_order(const ValueContext *context, CqlValue a, CqlValue b, uint8_t 
 {
     Moment left = a.moment;
     Moment right = b.moment;
-    if (a.kind == CQL_DATETIME && !same_offset(&left, &right, context->offset_minutes)) {
+    /* Days and longer are compared as they stand, each in its own offset (Appendix B, Same As). */
+    bool has_clock = precision == 0 || precision >= PRECISION_HOUR;
+    if (a.kind == CQL_DATETIME && has_clock &&
+        !same_offset(&left, &right, context->offset_minutes)) {
         left = moment_at_offset(left, context->offset_minutes, context->offset_minutes);
         right = moment_at_offset(right, context->offset_minutes, context->offset_minutes);
     }
@@ -361,33 +365,22 @@ static bool concept_equivalent(const CqlConceptBody *a, const CqlConceptBody *b)
     return false;
 }
 
-/* The next byte of a text for comparing without case and with runs of space as one; 0 at the end.
- */
-static unsigned char next_folded(Str text, size_t *at)
+/* A character as ~ compares it: without case, all white space alike. */
+static uint32_t folded(Str text, size_t *at)
 {
-    if (*at >= text.len)
-        return 0;
-    unsigned char c = (unsigned char)text.ptr[(*at)++];
-    if (c == ' ' || c == '\t' || c == '\n' || c == '\r') {
-        while (*at < text.len && strchr(" \t\n\r", text.ptr[*at]) != NULL)
-            (*at)++;
-        return ' ';
-    }
-    return c >= 'A' && c <= 'Z' ? (unsigned char)(c + 32) : c;
+    uint32_t point = casing_next(text, at);
+    return point == '\t' || point == '\n' || point == '\r' ? ' ' : casing_lower(point);
 }
 
 static bool text_equivalent(Str a, Str b)
 {
     size_t i = 0;
     size_t j = 0;
-    for (;;) {
-        unsigned char x = next_folded(a, &i);
-        unsigned char y = next_folded(b, &j);
-        if (x != y)
+    while (i < a.len && j < b.len) {
+        if (folded(a, &i) != folded(b, &j))
             return false;
-        if (x == 0)
-            return i >= a.len && j >= b.len;
     }
+    return i == a.len && j == b.len;
 }
 
 /* Decimals are compared at the precision of the less precise, trailing zeros not counted. */

@@ -216,6 +216,9 @@ CqlValue value_extreme(Arena *arena, const CqlType *type, bool is_maximum);
 /* The first and last point: null when unknown (an open null bound). */
 CqlValue interval_start(const ValueContext *context, const CqlIntervalBody *interval);
 CqlValue interval_end(const ValueContext *context, const CqlIntervalBody *interval);
+/* The least or greatest of its point type, in the unit of its bounds; null for types without. */
+CqlValue interval_extreme(const ValueContext *context, const CqlIntervalBody *interval,
+                          bool is_maximum);
 
 /* --- units (a part of UCUM) --- */
 /* value in `from` as `to`; false when they do not measure the same thing or are unknown. */

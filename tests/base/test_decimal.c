@@ -108,22 +108,27 @@ TEST(decimal_says_when_a_result_does_not_fit)
     Decimal tiny = decimal_of("0.00000001");
     Decimal kept = decimal_of("7");
     Decimal result = kept;
-    CHECK(!decimal_add(most, tiny, &result));
-    CHECK(!decimal_subtract(least, tiny, &result));
+    Decimal end = {.units = most.units + 1};
+    CHECK(!decimal_add(end, tiny, &result));
+    CHECK(!decimal_subtract((Decimal){.units = least.units - 1}, tiny, &result));
     CHECK(!decimal_multiply(most, decimal_of("2"), ROUNDING_DOWN, &result));
     CHECK(!decimal_multiply(most, most, ROUNDING_DOWN, &result));
     CHECK(!decimal_divide(most, tiny, ROUNDING_DOWN, &result));
     CHECK(!decimal_divide(most, decimal_of("0"), ROUNDING_DOWN, &result));
-    CHECK(!decimal_round(most, 0, ROUNDING_UP, &result));
     CHECK(!decimal_round(most, -1, ROUNDING_UP, &result));
     CHECK(decimal_cmp(result, kept) == 0);
+    /* 10^28 itself may be reached, but not written. */
+    CHECK(decimal_round(most, 0, ROUNDING_UP, &result) && decimal_cmp(result, end) == 0);
+    CHECK(decimal_add(most, tiny, &result) && decimal_cmp(result, end) == 0);
+    CHECK(!decimal_parse(S("10000000000000000000000000000"), &result));
     CHECK(decimal_round(most, 8, ROUNDING_UP, &result) && decimal_cmp(result, most) == 0);
     CHECK(decimal_divide(most, most, ROUNDING_DOWN, &result));
     CHECK_STR(decimal_format(arena, result), S("1"));
     CHECK(decimal_divide(tiny, most, ROUNDING_UP, &result));
     CHECK(decimal_cmp(result, tiny) == 0);
     CHECK(decimal_add(most, least, &result) && result.units == 0);
-    CHECK(!decimal_is_in_range((Decimal){.units = most.units + 1}));
+    CHECK(decimal_is_in_range(end));
+    CHECK(!decimal_is_in_range((Decimal){.units = end.units + 1}));
 }
 
 TEST(decimal_shows_a_fixed_number_of_places)
