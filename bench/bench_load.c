@@ -160,8 +160,10 @@ static void write_ndjson(Str bundles, Str path)
     arena_destroy(arena);
 }
 
-int main(void)
+/* With the argument "load", loads alone are measured. */
+int main(int argc, char **argv)
 {
+    bool is_load_only = argc > 1 && strcmp(argv[1], "load") == 0;
     Arena *arena = arena_create(0);
     Error err = {0};
     Str scratch = bench_scratch(arena);
@@ -174,6 +176,11 @@ int main(void)
     printf("NDJSON of %.1f MB, bundles of %.1f MB\n", (double)text.len / 1e6,
            (double)bench_file_bytes(arena, bundles) / 1e6);
 
+    if (is_load_only) {
+        measure_load("NDJSON", ndjson, store);
+        measure_load("bundles", bundles, store);
+        return 0;
+    }
     measure_parse("JSON to tape, NDJSON, 1 thread", &text, 1);
     IoNames files = {0};
     bench_list_files(arena, bundles, &files);

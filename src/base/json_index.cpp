@@ -21,7 +21,7 @@ struct JsonIndex {
 namespace
 {
 
-constexpr size_t CAPACITY_FIRST = size_t{1} << 16;
+constexpr size_t CAPACITY_FIRST = size_t{4} << 20;
 constexpr size_t CAPACITY_MOST = 0xFFFFFFFFu;
 
 // Makes room for texts of len bytes. The index array is 4 bytes for each byte of text, of which

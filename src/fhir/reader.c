@@ -14,6 +14,17 @@ static void *must_alloc(size_t size)
     return memory;
 }
 
+/* Written from the first: a page that is read before it is written is mapped twice, and the second
+   time each other thread has to be interrupted. */
+static Memo *new_memos(void)
+{
+    Memo *memos = malloc(MEMO_SLOTS * sizeof(Memo));
+    ASSERT(memos != NULL);
+    for (size_t i = 0; i < MEMO_SLOTS; i++)
+        memos[i].text_len = 0;
+    return memos;
+}
+
 FhirReader *fhir_reader_create(ConceptBuilder *concepts, const FhirReaderOptions *options)
 {
     FhirReader *reader = must_alloc(sizeof *reader);
@@ -25,7 +36,7 @@ FhirReader *fhir_reader_create(ConceptBuilder *concepts, const FhirReaderOptions
     reader->skip_narrative = !options->keep_narrative;
     reader->index = json_index_create();
     reader->scratch = arena_create(0);
-    reader->memos = must_alloc(MEMO_SLOTS * sizeof(Memo));
+    reader->memos = new_memos();
     reader->followers = must_alloc(FOLLOWERS);
     return reader;
 }

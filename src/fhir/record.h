@@ -110,6 +110,8 @@ typedef struct {
     const ConceptDict *dict;    /* final */
     const ConceptId *renumber;  /* provisional -> final; NULL when the inputs hold final ids */
     bool is_shared;             /* a batch of resources of no person: one row, no Patient needed */
+    Arena *scratch;             /* what is needed until finish has ended, to be used again by the
+                                   caller; NULL: one of its own */
     RecordRefusalFn on_refusal; /* may be NULL */
     void *context;
 } RecordBuilderOptions;

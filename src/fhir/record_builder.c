@@ -56,8 +56,8 @@ RecordBuilder *record_builder_create(Arena *arena, const RecordBuilderOptions *o
 {
     RecordBuilder *builder = ARENA_NEW(arena, RecordBuilder);
     builder->arena = arena;
-    builder->scratch = arena_create(1 << 20);
     builder->options = *options;
+    builder->scratch = options->scratch != NULL ? options->scratch : arena_create(1 << 20);
     return builder;
 }
 
@@ -528,7 +528,8 @@ ErrorCode record_builder_finish(RecordBuilder *builder, RecordBatch **ret_batch,
         tell_refused(&finish);
         *ret_batch = finish.batch;
     }
-    arena_destroy(builder->scratch);
+    if (builder->scratch != builder->options.scratch)
+        arena_destroy(builder->scratch);
     builder->scratch = NULL;
     return code;
 }

@@ -2,14 +2,12 @@
 #include "fhir/share.h"
 
 #include <stdlib.h>
-#include <sys/mman.h>
 
 enum {
     SHARED_SIZE_MIN = 4, /* of a node that may become a reference of 2 bytes and more */
     CHILDREN_AT_ONCE = 32,
     SLOTS_FIRST = 1 << 12,
     BYTES_A_SLOT = 96, /* of flat tape: a guess at how large the table will become */
-    HUGE_PAGE = 1 << 21,
     NEAR2 = 1 << 13, /* what the short references reach */
     NEAR3 = 1 << 21,
     HEAD_COUNT_MIN = 4,
@@ -106,27 +104,12 @@ static inline uint32_t hash_node(const uint8_t *bytes, size_t size)
 
 /* --- the table --- */
 
-/* Look-ups hit the table at random: large pages save most of what that costs. */
-static Slot *new_slots(size_t count)
-{
-    size_t size = count * sizeof(Slot);
-    void *slots = NULL;
-    if (size < HUGE_PAGE) {
-        slots = calloc(count, sizeof(Slot));
-    } else if (posix_memalign(&slots, HUGE_PAGE, size) == 0) {
-        (void)madvise(slots, size, MADV_HUGEPAGE);
-        memset(slots, 0, size);
-    }
-    ASSERT(slots != NULL);
-    return slots;
-}
-
 static void grow(Share *share)
 {
     Slot *old = share->slots;
     size_t old_size = share->mask + 1;
     share->mask = old_size * 2 - 1;
-    share->slots = new_slots(share->mask + 1);
+    share->slots = ARENA_ZARRAY(share->scratch, Slot, share->mask + 1);
     for (size_t i = 0; i < old_size; i++) {
         if (old[i].source == NULL)
             continue;
@@ -135,7 +118,6 @@ static void grow(Share *share)
             at = (at + 1) & share->mask;
         share->slots[at] = old[i];
     }
-    free(old);
 }
 
 /* The slot of this node, or the free one where it would go. */
@@ -512,7 +494,7 @@ Share *share_create(Arena *arena, Arena *scratch, size_t size_max, const Concept
     while (slots < size_max / BYTES_A_SLOT)
         slots *= 2;
     share->mask = slots - 1;
-    share->slots = new_slots(slots);
+    share->slots = ARENA_ZARRAY(scratch, Slot, slots);
     return share;
 }
 
@@ -538,7 +520,6 @@ size_t share_add(Share *share, const uint8_t *tape, size_t size)
 
 const uint8_t *share_finish(Share *share, size_t *ret_size)
 {
-    free(share->slots);
     share->slots = NULL;
     *ret_size = (size_t)(share->out - share->area);
     return share->area;

@@ -8,7 +8,7 @@
 
 enum {
     CHUNK_BYTES_MIN = 256 << 10,
-    CHUNK_BYTES_MAX = 4 << 20,
+    CHUNK_BYTES_MAX = 2 << 20,
     OVERHEAD_OF_MEMORY = 2, /* half: what is freed in pieces of many sizes does not all go back */
     CHUNKS_OF_MEMORY = 256, /* a chunk is at most this part of the memory */
     DOCUMENT_OF_MEMORY = 5, /* and a document this */
@@ -401,6 +401,7 @@ static ErrorCode read_all(Load *load, Error *err)
         .buckets = BUCKET_COUNT + 1,
         .memory_max = load->writer == NULL ? SIZE_MAX : left / 2,
     };
+    tell_stage(load, S("open"));
     load->spill = spill_create(&spill_options);
     load->concepts = concept_builder_create();
     open_workers(load);
@@ -444,6 +445,7 @@ static ErrorCode merge_all(Load *load, Error *err)
         .progress = load->options->progress,
         .report = load->report,
     };
+    tell_stage(load, S("concepts"));
     if (code == ERR_OK)
         code = merge_run(&merge_options, err);
     load->report->spilled_bytes = spill_written_bytes(load->spill);

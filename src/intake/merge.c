@@ -18,6 +18,7 @@ enum {
     PARTITIONS_AIM = 12, /* of a small input, so that several workers have something to do */
     /* What a merge needs for each byte of tape that goes in. */
     MEMORY_FACTOR = 6,
+    WORKER_BLOCK_BYTES = 32 << 20, /* of which the system gives what is touched */
 };
 
 /* One bucket or several neighbours that are merged at a time. */
@@ -36,10 +37,16 @@ typedef struct {
     bool has_persons;
 } Piece;
 
+/* What a worker builds in: reset after each piece, so that its memory is used again. */
+typedef struct {
+    Arena *arena;
+    Arena *scratch;
+} MergeWorker;
+
 typedef struct {
     const MergeOptions *options;
     Arena *arena;
-    Arena **worker_arenas; /* reset after each piece: their memory is used again */
+    MergeWorker *workers;
     pthread_mutex_t lock;  /* of the report and the failure */
     Vec(Unit) units;
     Vec(Piece) pieces;
@@ -148,7 +155,7 @@ static void plan(Merge *merge)
 /* What a worker needs for a unit. */
 typedef struct {
     Merge *merge;
-    Arena *arena;
+    MergeWorker *worker;
     Output *output; /* made at the first refusal */
 } Refusals;
 
@@ -215,12 +222,14 @@ static ErrorCode add_visited(void *context, const SpillRecord *record, UNUSED Er
     return ERR_OK;
 }
 
-static RecordBuilder *create_builder(Arena *arena, Merge *merge, bool is_shared, Refusals *refusals)
+static RecordBuilder *create_builder(Arena *arena, Refusals *refusals, bool is_shared)
 {
+    const MergeOptions *merge = refusals->merge->options;
     const RecordBuilderOptions options = {
-        .dict = merge->options->dict,
-        .renumber = merge->options->renumber,
+        .dict = merge->dict,
+        .renumber = merge->renumber,
         .is_shared = is_shared,
+        .scratch = refusals->worker->scratch,
         .on_refusal = on_refusal,
         .context = refusals,
     };
@@ -251,7 +260,7 @@ static Arena *arena_of_piece(Merge *merge, size_t partition, Refusals *refusals)
 {
     IntakeBatches *kept = merge->options->kept;
     if (kept == NULL || partition == SIZE_MAX)
-        return refusals->arena;
+        return refusals->worker->arena;
     kept->arenas[partition] = arena_create(1 << 18);
     return kept->arenas[partition];
 }
@@ -269,13 +278,19 @@ static ErrorCode take_batch(Merge *merge, size_t partition, const RecordBatch *b
     return code;
 }
 
+static void reset_worker(MergeWorker *worker)
+{
+    arena_reset(worker->arena);
+    arena_reset(worker->scratch);
+}
+
 /* Merges buckets from .. end of a spill into one partition (SIZE_MAX: there is no person in it, so
    that all of it is refused). */
 static ErrorCode merge_piece(Merge *merge, Spill *spill, const Unit *buckets, size_t partition,
                              Refusals *refusals, Error *err)
 {
     Arena *arena = arena_of_piece(merge, partition, refusals);
-    RecordBuilder *builder = create_builder(arena, merge, false, refusals);
+    RecordBuilder *builder = create_builder(arena, refusals, false);
     const SpillVisit visit = {
         .visit = add_visited, .context = builder, .arena = arena, .keeps = true};
     ErrorCode code = ERR_OK;
@@ -288,7 +303,7 @@ static ErrorCode merge_piece(Merge *merge, Spill *spill, const Unit *buckets, si
         code = take_batch(merge, partition, batch, err);
     for (uint32_t i = buckets->bucket_first; i < buckets->bucket_end; i++)
         spill_drop(spill, i);
-    arena_reset(refusals->arena);
+    reset_worker(refusals->worker);
     return code;
 }
 
@@ -426,14 +441,14 @@ static int compare_shared(const void *a, const void *b)
 static ErrorCode merge_shared(Merge *merge, Refusals *refusals, Error *err)
 {
     const MergeOptions *options = merge->options;
-    Arena *arena CLEANUP(arena_cleanup) = arena_create(1 << 20);
+    Arena *arena = refusals->worker->arena;
     Collect collect = {.arena = arena};
     const SpillVisit visit = {
         .visit = collect_record, .context = &collect, .arena = arena, .keeps = true};
     ErrorCode code = spill_visit(options->spill, BUCKET_COUNT, &visit, err);
     if (code != ERR_OK || collect.records.count == 0)
         return code;
-    RecordBuilder *builder = create_builder(arena, merge, true, refusals);
+    RecordBuilder *builder = create_builder(arena, refusals, true);
     const SpillRecord **records = collect.records.items;
     qsort(records, collect.records.count, sizeof(*records), compare_shared);
     uint64_t repeated = 0;
@@ -454,6 +469,7 @@ static ErrorCode merge_shared(Merge *merge, Refusals *refusals, Error *err)
     options->report->repeated += repeated;
     pthread_mutex_unlock(&merge->lock);
     spill_drop(options->spill, BUCKET_COUNT);
+    reset_worker(refusals->worker);
     return code;
 }
 
@@ -463,7 +479,7 @@ static ErrorCode merge_shared(Merge *merge, Refusals *refusals, Error *err)
 static bool merge_item(void *context, size_t worker, size_t item)
 {
     Merge *merge = context;
-    Refusals refusals = {.merge = merge, .arena = merge->worker_arenas[worker]};
+    Refusals refusals = {.merge = merge, .worker = &merge->workers[worker]};
     Error err = {0};
     const Unit *unit = item == 0 ? NULL : &merge->units.items[item - 1];
     ErrorCode code = unit == NULL ? merge_shared(merge, &refusals, &err)
@@ -500,15 +516,18 @@ ErrorCode merge_run(const MergeOptions *options, Error *err)
     uint64_t free_memory = options->memory_max > held ? options->memory_max - held : 0;
     uint64_t at_once = free_memory / (merge.largest * MEMORY_FACTOR + 1);
     size_t threads = at_once < options->threads ? (size_t)at_once : options->threads;
-    merge.worker_arenas = ARENA_ARRAY(arena, Arena *, threads + 1);
+    merge.workers = ARENA_ARRAY(arena, MergeWorker, threads + 1);
     for (size_t i = 0; i <= threads; i++)
-        merge.worker_arenas[i] = arena_create(1 << 20);
+        merge.workers[i] = (MergeWorker){.arena = arena_create(WORKER_BLOCK_BYTES),
+                                         .scratch = arena_create(WORKER_BLOCK_BYTES)};
     progress_begin(options->progress, S("merge"), sum_fine(&merge, 0, FINE_COUNT).bytes,
                    S("bytes"));
     bool is_done = work_run(threads, merge.units.count + 1, merge_item, &merge);
     progress_end(options->progress);
-    for (size_t i = 0; i <= threads; i++)
-        arena_destroy(merge.worker_arenas[i]);
+    for (size_t i = 0; i <= threads; i++) {
+        arena_destroy(merge.workers[i].arena);
+        arena_destroy(merge.workers[i].scratch);
+    }
     pthread_mutex_destroy(&merge.lock);
     if (is_done)
         return ERR_OK;

@@ -16,7 +16,7 @@ typedef struct {
 
 /* Files wait to be synced until there are so many of them, or until the commit: by then the disk
    has most of what they hold, and the threads that made them have not stood still for it. */
-enum { UNSYNCED_MAX = 64 };
+enum { UNSYNCED_MAX = 64, IMAGE_BLOCK_BYTES = 4 << 20 };
 
 struct StoreWriter {
     Arena *arena; /* of its own, under the lock below */
@@ -32,6 +32,7 @@ struct StoreWriter {
     Vec(WrittenPartition) partitions;
     IoFile unsynced[UNSYNCED_MAX]; /* written, open; under the lock */
     size_t unsynced_count;
+    Vec(Arena *) idle; /* for images, to be used again; under the lock */
 };
 
 /* For cleaning up where nobody can be told: what is left is removed by the next writer. */
@@ -130,6 +131,24 @@ Str store_writer_temp_dir(const StoreWriter *writer)
     return writer->temp_path;
 }
 
+/* ---- memory for images ---- */
+
+static Arena *borrow_arena(StoreWriter *writer)
+{
+    pthread_mutex_lock(&writer->lock);
+    Arena *arena = writer->idle.count > 0 ? writer->idle.items[--writer->idle.count] : NULL;
+    pthread_mutex_unlock(&writer->lock);
+    return arena != NULL ? arena : arena_create(IMAGE_BLOCK_BYTES);
+}
+
+static void return_arena(StoreWriter *writer, Arena *arena)
+{
+    arena_reset(arena);
+    pthread_mutex_lock(&writer->lock);
+    VEC_PUSH(writer->arena, &writer->idle, arena);
+    pthread_mutex_unlock(&writer->lock);
+}
+
 /* ---- writing files ---- */
 
 /* Syncs and closes all that wait. Under the lock. */
@@ -191,7 +210,7 @@ ErrorCode store_writer_dict(StoreWriter *writer, const ConceptDict *dict, Error 
     return ERR_OK;
 }
 
-static ErrorCode write_batch(StoreWriter *writer, Arena *arena, Str path, const RecordBatch *batch,
+static ErrorCode write_image(StoreWriter *writer, Arena *arena, Str path, const RecordBatch *batch,
                              ManifestFile *ret_file, Error *err)
 {
     static const char zeros[PARTITION_ALIGN];
@@ -216,6 +235,15 @@ static ErrorCode write_batch(StoreWriter *writer, Arena *arena, Str path, const 
     return ERR_OK;
 }
 
+static ErrorCode write_batch(StoreWriter *writer, Str path, const RecordBatch *batch,
+                             ManifestFile *ret_file, Error *err)
+{
+    Arena *arena = borrow_arena(writer);
+    ErrorCode code = write_image(writer, arena, path, batch, ret_file, err);
+    return_arena(writer, arena);
+    return code;
+}
+
 static uint64_t count_types(StoreWriter *writer, const RecordBatch *batch)
 {
     uint64_t total = 0;
@@ -232,8 +260,8 @@ ErrorCode store_writer_add(StoreWriter *writer, size_t partition, const RecordBa
     Arena *arena CLEANUP(arena_cleanup) = arena_create(0);
     ManifestFile file;
     ErrorCode code =
-        write_batch(writer, arena, store_partition_path(arena, writer->generation_path, partition),
-                    batch, &file, err);
+        write_batch(writer, store_partition_path(arena, writer->generation_path, partition), batch,
+                    &file, err);
     if (code != ERR_OK)
         return code;
     pthread_mutex_lock(&writer->lock);
@@ -251,7 +279,7 @@ ErrorCode store_writer_shared(StoreWriter *writer, const RecordBatch *batch, Err
     Arena *arena CLEANUP(arena_cleanup) = arena_create(0);
     ManifestFile file;
     ErrorCode code = write_batch(
-        writer, arena, io_join(arena, writer->generation_path, S("shared.brp")), batch, &file, err);
+        writer, io_join(arena, writer->generation_path, S("shared.brp")), batch, &file, err);
     if (code != ERR_OK)
         return code;
     pthread_mutex_lock(&writer->lock);
@@ -307,6 +335,8 @@ void store_writer_end(StoreWriter *writer)
     if (writer->generation_path.len > 0)
         best_effort(io_remove_tree(writer->generation_path, NULL));
     io_close_cleanup(&writer->lock_file);
+    VEC_FOREACH (Arena *, idle, &writer->idle)
+        arena_destroy(*idle);
     Arena *arena = writer->arena;
     pthread_mutex_destroy(&writer->lock);
     arena_destroy(arena);
