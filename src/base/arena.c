@@ -3,9 +3,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
-enum { ARENA_ALIGN = 16, ARENA_BLOCK_DEFAULT = 64 * 1024, HUGE_PAGE = 2 << 20 };
+#include "base/pages.h"
+
+enum { ARENA_ALIGN = 16, ARENA_BLOCK_DEFAULT = 64 * 1024 };
 
 typedef struct ArenaBlock {
     struct ArenaBlock *next;
@@ -36,22 +37,14 @@ static size_t round_up(size_t size)
     return (size + ARENA_ALIGN - 1) & ~(size_t)(ARENA_ALIGN - 1);
 }
 
-/* Large blocks may stand on large pages: that saves most of what it costs to be given memory, and
-   to walk about in it. The system gives only what is touched. */
-static void *new_memory(size_t size)
-{
-    void *memory = NULL;
-    if (size < HUGE_PAGE)
-        return malloc(size);
-    if (posix_memalign(&memory, HUGE_PAGE, size) != 0)
-        return NULL;
-    (void)madvise(memory, size, MADV_HUGEPAGE); /* only faster where it works */
-    return memory;
-}
-
+/* Large blocks come in whole pages, of which the system gives what is touched. */
 static ArenaBlock *block_new(Arena *arena, size_t size)
 {
-    ArenaBlock *block = new_memory(sizeof(ArenaBlock) + size);
+    bool is_large = size >= PAGES_UNIT;
+    if (is_large)
+        size = pages_round(sizeof(ArenaBlock) + size) - sizeof(ArenaBlock);
+    ArenaBlock *block = is_large ? pages_alloc(sizeof(ArenaBlock) + size)
+                                 : malloc(sizeof(ArenaBlock) + size);
     if (block == NULL) {
         fprintf(stderr, "braid: out of memory (%zu bytes wanted, %zu held)\n", size, arena->held);
         abort();
@@ -61,6 +54,14 @@ static ArenaBlock *block_new(Arena *arena, size_t size)
     block->used = 0;
     arena->held += size;
     return block;
+}
+
+static void block_free(ArenaBlock *block)
+{
+    if (block->size >= PAGES_UNIT)
+        pages_free(block, sizeof(ArenaBlock) + block->size);
+    else
+        free(block);
 }
 
 Arena *arena_create(size_t block_bytes)
@@ -83,7 +84,7 @@ void arena_destroy(Arena *arena)
     ArenaBlock *block = arena->first;
     while (block != NULL) {
         ArenaBlock *next = block->next;
-        free(block);
+        block_free(block);
         block = next;
     }
     free(arena);

@@ -21,7 +21,8 @@ struct JsonIndex {
 namespace
 {
 
-constexpr size_t CAPACITY_FIRST = size_t{4} << 20;
+constexpr size_t CAPACITY_FIRST = size_t{1} << 16;
+constexpr size_t CAPACITY_SECOND = size_t{4} << 20; // larger texts are not alone mostly
 constexpr size_t CAPACITY_MOST = 0xFFFFFFFFu;
 
 // Makes room for texts of len bytes. The index array is 4 bytes for each byte of text, of which
@@ -30,7 +31,7 @@ void reserve(JsonIndex *index, size_t len)
 {
     if (len <= index->capacity)
         return;
-    size_t capacity = index->capacity == 0 ? CAPACITY_FIRST : index->capacity;
+    size_t capacity = len <= CAPACITY_FIRST ? CAPACITY_FIRST : CAPACITY_SECOND;
     while (capacity < len)
         capacity = capacity * 2 < CAPACITY_MOST ? capacity * 2 : CAPACITY_MOST;
     index->parser.reset();

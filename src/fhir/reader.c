@@ -16,10 +16,9 @@ static void *must_alloc(size_t size)
 
 /* Written from the first: a page that is read before it is written is mapped twice, and the second
    time each other thread has to be interrupted. */
-static Memo *new_memos(void)
+static Memo *new_memos(Arena *arena)
 {
-    Memo *memos = malloc(MEMO_SLOTS * sizeof(Memo));
-    ASSERT(memos != NULL);
+    Memo *memos = ARENA_ARRAY(arena, Memo, MEMO_SLOTS);
     for (size_t i = 0; i < MEMO_SLOTS; i++)
         memos[i].text_len = 0;
     return memos;
@@ -36,7 +35,8 @@ FhirReader *fhir_reader_create(ConceptBuilder *concepts, const FhirReaderOptions
     reader->skip_narrative = !options->keep_narrative;
     reader->index = json_index_create();
     reader->scratch = arena_create(0);
-    reader->memos = new_memos();
+    reader->memory = arena_create(MEMO_SLOTS * sizeof(Memo));
+    reader->memos = new_memos(reader->memory);
     reader->followers = must_alloc(FOLLOWERS);
     return reader;
 }
@@ -50,7 +50,7 @@ void fhir_reader_destroy(FhirReader *reader)
     arena_destroy(reader->scratch);
     if (reader->salvage != NULL)
         arena_destroy(reader->salvage);
-    free(reader->memos);
+    arena_destroy(reader->memory);
     free(reader->followers);
     free(reader->tape);
     free(reader);

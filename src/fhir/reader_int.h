@@ -33,7 +33,7 @@ typedef struct {
     uint32_t index;
 } Frame;
 
-/* A sub-tree seen before: its JSON text and its tape. See reader_memo.c. */
+/* A sub-tree seen before: its JSON text and its tape. See reader_walk.c. */
 enum { MEMO_SLOTS = 4096, MEMO_TEXT_MAX = 800, MEMO_TAPE_MAX = 200 };
 typedef struct {
     uint32_t text_len; /* 0: free */
@@ -85,6 +85,7 @@ struct FhirReader {
     bool has_open_urls; /* saw a reference that only a look at the fullUrls could resolve */
     bool is_resolving;  /* second pass over a Bundle, with `urls` */
     bool skip_narrative;
+    Arena *memory; /* for the memos */
     Memo *memos;
     uint8_t *followers; /* by element_first + number: which element came next the last time */
     Frame frames[LIMIT_JSON_DEPTH + 2];

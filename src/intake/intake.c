@@ -4,11 +4,13 @@
 #include <stdlib.h>
 
 #include "base/json.h"
+#include "base/pages.h"
 #include "base/threads.h"
 
 enum {
     CHUNK_BYTES_MIN = 256 << 10,
-    CHUNK_BYTES_MAX = 2 << 20,
+    /* So that it fills a large page, and stays in the cache of a processor with what is made of it. */
+    CHUNK_BYTES_MAX = (2 << 20) - JSON_INDEX_PADDING,
     OVERHEAD_OF_MEMORY = 2, /* half: what is freed in pieces of many sizes does not all go back */
     CHUNKS_OF_MEMORY = 256, /* a chunk is at most this part of the memory */
     DOCUMENT_OF_MEMORY = 5, /* and a document this */
@@ -16,6 +18,7 @@ enum {
     LARGE_BYTES_MIN = 8 << 20,
     MEMORY_BYTES_MIN = 1 << 20,
     SEEN_SLOTS = 1024,
+    WORKER_BLOCK_BYTES = PAGES_UNIT,
     SEEN_BYTES = 1000,
     /* What a worker holds beside its chunk: offsets of the structure, a tape. */
     WORKER_FACTOR = 4,
@@ -34,6 +37,7 @@ typedef struct Load Load;
 typedef struct {
     Load *load;
     size_t number;
+    Arena *arena; /* counts, what was seen */
     FhirReader *reader;
     Chunk chunk;
     Chunk opened; /* the chunk's text out of its envelopes */
@@ -294,10 +298,25 @@ static ErrorCode work_once(Worker *worker, bool *ret_more, Error *err)
     return code;
 }
 
+/* By the worker's own thread: so all make themselves ready at the same time. */
+static void open_worker(Load *load, size_t number)
+{
+    Worker *worker = &load->workers[number];
+    worker->load = load;
+    worker->number = number;
+    worker->arena = arena_create(WORKER_BLOCK_BYTES);
+    worker->fine = ARENA_ZARRAY(worker->arena, FineCount, FINE_COUNT);
+    worker->seen = ARENA_ZARRAY(worker->arena, Seen, SEEN_SLOTS);
+    worker->reader = fhir_reader_create(load->concepts, &load->reader_options);
+    worker->found_arena = arena_create(0);
+    diag_init(&worker->found, worker->found_arena);
+}
+
 static bool run_worker(void *context, UNUSED size_t thread, size_t item)
 {
     Load *load = context;
     bool is_more = true;
+    open_worker(load, item);
     while (is_more && !atomic_load(&load->is_failed)) {
         Error err = {0};
         is_more = false;
@@ -332,42 +351,28 @@ static ErrorCode open_source(Load *load, Error *err)
     return source_create(load->arena, &source_options, &load->source, err);
 }
 
-static void open_workers(Load *load)
-{
-    load->workers = ARENA_ZARRAY(load->arena, Worker, load->threads);
-    for (size_t i = 0; i < load->threads; i++) {
-        Worker *worker = &load->workers[i];
-        worker->load = load;
-        worker->number = i;
-        worker->reader = fhir_reader_create(load->concepts, &load->reader_options);
-        worker->found_arena = arena_create(0);
-        diag_init(&worker->found, worker->found_arena);
-        worker->fine = ARENA_ZARRAY(load->arena, FineCount, FINE_COUNT);
-        worker->seen = ARENA_ZARRAY(load->arena, Seen, SEEN_SLOTS);
-    }
-}
-
 static void close_workers(Load *load)
 {
     for (size_t i = 0; load->workers != NULL && i < load->threads; i++) {
         Worker *worker = &load->workers[i];
         fhir_reader_destroy(worker->reader);
         arena_destroy(worker->found_arena);
+        arena_destroy(worker->arena);
         chunk_free(&worker->chunk);
         chunk_free(&worker->opened);
     }
     load->workers = NULL;
 }
 
-/* Adds up what the workers counted, into the first one's counts. */
+/* Adds up what the workers counted. */
 static const FineCount *join_counts(Load *load)
 {
-    FineCount *fine = load->workers[0].fine;
+    FineCount *fine = ARENA_ZARRAY(load->arena, FineCount, FINE_COUNT);
     for (size_t i = 0; i < load->threads; i++) {
         const Worker *worker = &load->workers[i];
         load->report->repeated += worker->repeated;
         load->report->documents += worker->documents;
-        for (size_t k = 0; i > 0 && k < FINE_COUNT; k++) {
+        for (size_t k = 0; k < FINE_COUNT; k++) {
             fine[k].bytes += worker->fine[k].bytes;
             fine[k].persons += worker->fine[k].persons;
         }
@@ -404,7 +409,7 @@ static ErrorCode read_all(Load *load, Error *err)
     tell_stage(load, S("open"));
     load->spill = spill_create(&spill_options);
     load->concepts = concept_builder_create();
-    open_workers(load);
+    load->workers = ARENA_ZARRAY(load->arena, Worker, load->threads);
     progress_begin(load->options->progress, S("read"), source_total_bytes(load->source),
                    S("bytes"));
     (void)work_run(load->threads, load->threads, run_worker, load);

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#include "base/pages.h"
+
 /*
  * Plain files and pipes are read straight into the caller's chunk. Compressed files and tar go
  * through libarchive. Where one document ends and the next begins is found without parsing: in
@@ -226,15 +228,18 @@ void chunk_reserve(Chunk *chunk, size_t capacity)
 {
     if (chunk->capacity >= capacity + JSON_INDEX_PADDING)
         return;
-    char *grown = realloc(chunk->ptr, capacity + JSON_INDEX_PADDING);
-    ASSERT(grown != NULL);
+    size_t wanted = pages_round(capacity + JSON_INDEX_PADDING);
+    char *grown = pages_alloc(wanted);
+    if (chunk->len > 0)
+        memcpy(grown, chunk->ptr, chunk->len);
+    pages_free(chunk->ptr, chunk->capacity);
     chunk->ptr = grown;
-    chunk->capacity = capacity + JSON_INDEX_PADDING;
+    chunk->capacity = wanted;
 }
 
 void chunk_free(Chunk *chunk)
 {
-    free(chunk->ptr);
+    pages_free(chunk->ptr, chunk->capacity);
     output_destroy(chunk->output);
     *chunk = (Chunk){0};
 }

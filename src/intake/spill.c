@@ -2,7 +2,8 @@
 
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <sys/mman.h>
+
+#include "base/pages.h"
 
 /*
  * Each lane (a worker) has for each bucket a chain of blocks. When all blocks together pass the
@@ -63,7 +64,7 @@ static void best_effort(UNUSED ErrorCode code)
 {
 }
 
-enum { BLOCK_MIN = 4096, BLOCK_MAX = 16 << 10, SLAB_HEAD = 64, SLAB_MAX = 2 << 20 };
+enum { BLOCK_MIN = 4096, BLOCK_MAX = 16 << 10, SLAB_HEAD = 64, SLAB_MAX = PAGES_UNIT };
 
 Spill *spill_create(const SpillOptions *options)
 {
@@ -75,7 +76,7 @@ Spill *spill_create(const SpillOptions *options)
     spill->block_size = BLOCK_MAX;
     while (spill->block_size > BLOCK_MIN && spill->block_size > share)
         spill->block_size /= 2;
-    /* Whole blocks behind the head, in a size that aligned_alloc takes. */
+    /* Whole blocks behind the head. */
     spill->slab_size = SLAB_MAX;
     while (spill->slab_size > 8 * spill->block_size &&
            spill->slab_size > options->memory_max / (options->lanes * 4))
@@ -110,12 +111,29 @@ static void free_chain(Spill *spill, SpillBlock *block)
     }
 }
 
+static void free_slab(const Spill *spill, SpillSlab *slab)
+{
+    if (spill->slab_size >= PAGES_UNIT)
+        pages_free(slab, spill->slab_size);
+    else
+        free(slab);
+}
+
+static SpillSlab *new_slab(const Spill *spill)
+{
+    if (spill->slab_size >= PAGES_UNIT)
+        return pages_alloc(spill->slab_size);
+    SpillSlab *slab = malloc(spill->slab_size);
+    ASSERT(slab != NULL);
+    return slab;
+}
+
 static void free_slabs(Spill *spill, SpillLane *lane)
 {
     while (lane->slabs != NULL) {
         SpillSlab *slab = lane->slabs;
         lane->slabs = slab->next;
-        free(slab);
+        free_slab(spill, slab);
         atomic_fetch_sub(&spill->memory, spill->slab_size);
     }
     lane->free_blocks = NULL;
@@ -175,9 +193,7 @@ static SpillBlock *carve_block(Spill *spill, SpillLane *lane)
         return block;
     }
     if (!has_slab_room(spill, lane)) {
-        SpillSlab *slab = aligned_alloc(spill->slab_size, spill->slab_size);
-        ASSERT(slab != NULL);
-        (void)madvise(slab, spill->slab_size, MADV_HUGEPAGE); /* only faster where it works */
+        SpillSlab *slab = new_slab(spill);
         slab->next = lane->slabs;
         lane->slabs = slab;
         lane->slab_used = SLAB_HEAD;
