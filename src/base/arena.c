@@ -43,8 +43,8 @@ static ArenaBlock *block_new(Arena *arena, size_t size)
     bool is_large = size >= PAGES_UNIT;
     if (is_large)
         size = pages_round(sizeof(ArenaBlock) + size) - sizeof(ArenaBlock);
-    ArenaBlock *block = is_large ? pages_alloc(sizeof(ArenaBlock) + size)
-                                 : malloc(sizeof(ArenaBlock) + size);
+    ArenaBlock *block =
+        is_large ? pages_alloc(sizeof(ArenaBlock) + size) : malloc(sizeof(ArenaBlock) + size);
     if (block == NULL) {
         fprintf(stderr, "braid: out of memory (%zu bytes wanted, %zu held)\n", size, arena->held);
         abort();

@@ -8,7 +8,7 @@ enum {
     CHILDREN_AT_ONCE = 32,
     SLOTS_FIRST = 1 << 12,
     BYTES_A_SLOT = 96, /* of flat tape: a guess at how large the table will become */
-    NEAR2 = 1 << 13, /* what the short references reach */
+    NEAR2 = 1 << 13,   /* what the short references reach */
     NEAR3 = 1 << 21,
     HEAD_COUNT_MIN = 4,
     PLACES = 2 * FHIR_ELEMENT_COUNT,

@@ -9,7 +9,8 @@
 
 enum {
     CHUNK_BYTES_MIN = 256 << 10,
-    /* So that it fills a large page, and stays in the cache of a processor with what is made of it. */
+    /* So that it fills a large page, and stays in the cache of a processor with what is made of it.
+     */
     CHUNK_BYTES_MAX = (2 << 20) - JSON_INDEX_PADDING,
     OVERHEAD_OF_MEMORY = 2, /* half: what is freed in pieces of many sizes does not all go back */
     CHUNKS_OF_MEMORY = 256, /* a chunk is at most this part of the memory */

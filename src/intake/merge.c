@@ -47,7 +47,7 @@ typedef struct {
     const MergeOptions *options;
     Arena *arena;
     MergeWorker *workers;
-    pthread_mutex_t lock;  /* of the report and the failure */
+    pthread_mutex_t lock; /* of the report and the failure */
     Vec(Unit) units;
     Vec(Piece) pieces;
     size_t partition_count;

@@ -259,9 +259,8 @@ ErrorCode store_writer_add(StoreWriter *writer, size_t partition, const RecordBa
 {
     Arena *arena CLEANUP(arena_cleanup) = arena_create(0);
     ManifestFile file;
-    ErrorCode code =
-        write_batch(writer, store_partition_path(arena, writer->generation_path, partition), batch,
-                    &file, err);
+    ErrorCode code = write_batch(
+        writer, store_partition_path(arena, writer->generation_path, partition), batch, &file, err);
     if (code != ERR_OK)
         return code;
     pthread_mutex_lock(&writer->lock);
@@ -278,8 +277,8 @@ ErrorCode store_writer_shared(StoreWriter *writer, const RecordBatch *batch, Err
 {
     Arena *arena CLEANUP(arena_cleanup) = arena_create(0);
     ManifestFile file;
-    ErrorCode code = write_batch(
-        writer, io_join(arena, writer->generation_path, S("shared.brp")), batch, &file, err);
+    ErrorCode code = write_batch(writer, io_join(arena, writer->generation_path, S("shared.brp")),
+                                 batch, &file, err);
     if (code != ERR_OK)
         return code;
     pthread_mutex_lock(&writer->lock);
