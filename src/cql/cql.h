@@ -258,6 +258,9 @@ CqlEval *cql_eval_create(const CqlPlan *plan);
 void cql_eval_destroy(CqlEval *eval);
 /* Turns to this person. */
 void cql_eval_begin(CqlEval *eval, Record record);
+/* Resources that belong to no person (Location, Medication, Organization …), for all persons to
+   come: a batch of its own, whose concepts are of the plan's dictionary. */
+void cql_eval_share(CqlEval *eval, Record shared);
 /* Evaluates without a record: context Unfiltered, and definitions that use no data. */
 void cql_eval_begin_unfiltered(CqlEval *eval);
 /* The value of a definition. An error while evaluating stays with the person: asking again gives

@@ -307,93 +307,6 @@ CqlValue run_interval(CqlEval *eval, const CqlNode *node)
     return value_make_interval(eval->context.arena, &interval);
 }
 
-/* --- retrieves --- */
-
-static bool path_has(const PlanRetrieve *retrieve, FhirNode resource)
-{
-    FhirNode node = resource;
-    for (size_t i = 0; i < COUNT_OF(retrieve->path) && retrieve->path[i] != 0; i++) {
-        if (fhir_kind(node) == FHIR_KIND_LIST)
-            node = fhir_first(node);
-        node = fhir_child(node, retrieve->path[i]);
-    }
-    ConceptId ids[16];
-    size_t count = fhir_concepts(node, ids, COUNT_OF(ids));
-    for (size_t i = 0; i < count && i < COUNT_OF(ids); i++) {
-        if (concept_set_has(&retrieve->concepts, ids[i]))
-            return true;
-    }
-    return false;
-}
-
-static bool entry_matches(const PlanRetrieve *retrieve, const RecordSlice *slice, uint32_t entry)
-{
-    return slice->concepts != NULL && concept_set_has(&retrieve->concepts, slice->concepts[entry]);
-}
-
-/* Whether the retrieve takes an entry. The tape is opened only for what the directory does not
-   tell; *ret_resource is absent when it was not. */
-static bool takes(const CqlEval *eval, const PlanRetrieve *retrieve, const RecordSlice *slice,
-                  uint32_t entry, FhirNode *ret_resource)
-{
-    bool has_code = !retrieve->has_codes;
-    *ret_resource = FHIR_ABSENT;
-    if (!has_code && retrieve->by_directory)
-        has_code = entry_matches(retrieve, slice, entry);
-    bool is_open = !has_code && (!retrieve->by_directory || retrieve->not_done != NULL);
-    if (!has_code && !is_open)
-        return false;
-    if (is_open || retrieve->profile != NULL)
-        *ret_resource = record_resource(eval->record, *slice, retrieve->type, entry);
-    if (!has_code && !retrieve->by_directory)
-        has_code = path_has(retrieve, *ret_resource);
-    if (!has_code && retrieve->not_done != NULL)
-        has_code = not_done_fits(retrieve->not_done, *ret_resource);
-    return has_code && (retrieve->profile == NULL ||
-                        profile_fits(retrieve->profile, *ret_resource, eval->context.arena));
-}
-
-CqlValue run_retrieve(CqlEval *eval, const CqlNode *node)
-{
-    if (eval->retrieve_states[node->index] == SLOT_DONE)
-        return eval->retrieved[node->index];
-    const PlanRetrieve *retrieve = &eval->plan->retrieves.items[node->index];
-    ValueVec items = {0};
-    RecordSlice slice = {.count = 0};
-    if (eval->has_record)
-        slice = record_slice(eval->record, retrieve->type);
-    eval->steps += slice.count;
-    for (uint32_t i = 0; i < slice.count; i++) {
-        FhirNode resource;
-        if (!takes(eval, retrieve, &slice, i, &resource))
-            continue;
-        if (fhir_is_absent(resource))
-            resource = record_resource(eval->record, slice, retrieve->type, i);
-        if (!fhir_is_absent(resource))
-            VEC_PUSH(eval->context.arena, &items, value_fhir(resource));
-    }
-    CqlValue list = value_from_vec(&items);
-    eval->retrieved[node->index] = list;
-    eval->retrieve_states[node->index] = SLOT_DONE;
-    return list;
-}
-
-/* exists [Type: codes]: no tape is opened, unless to look at a profile. */
-CqlValue run_exists_retrieve(CqlEval *eval, const CqlNode *node)
-{
-    const PlanRetrieve *retrieve = &eval->plan->retrieves.items[node->index];
-    if (!eval->has_record)
-        return value_boolean(false);
-    RecordSlice slice = record_slice(eval->record, retrieve->type);
-    eval->steps += slice.count;
-    for (uint32_t i = 0; i < slice.count; i++) {
-        FhirNode resource;
-        if (takes(eval, retrieve, &slice, i, &resource))
-            return value_boolean(true);
-    }
-    return value_boolean(false);
-}
-
 CqlValue run_patient(CqlEval *eval, const CqlNode *node)
 {
     (void)node;
@@ -457,6 +370,12 @@ void cql_eval_begin(CqlEval *eval, Record record)
     eval_restart(eval);
     eval->record = record;
     eval->has_record = true;
+}
+
+void cql_eval_share(CqlEval *eval, Record shared)
+{
+    eval->shared = shared;
+    eval->has_shared = true;
 }
 
 void cql_eval_begin_unfiltered(CqlEval *eval)

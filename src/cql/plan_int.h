@@ -206,6 +206,8 @@ struct CqlEval {
     ValueContext context; /* arena of the person */
     Record record;
     bool has_record;
+    Record shared; /* resources of no person */
+    bool has_shared;
     bool is_folding; /* at plan time: nothing of a person may be read */
     bool failed;
     uint32_t depth;

@@ -118,6 +118,8 @@ const CqlType *class_type(Resolver *r, const ModelClass *class);
 const CqlType *patient_type(Resolver *r);
 /* An element of a class, or NULL. */
 CqlNode *class_property(Resolver *r, const Ast *place, CqlNode *object, Str name);
+/* The primary code path of a resource type that the directory has no codes of; empty: none. */
+Str fhir_code_path(Resolver *r, uint16_t type);
 /* An element of FHIR, or NULL. */
 CqlNode *fhir_property(Resolver *r, const Ast *place, CqlNode *object, uint16_t type, Str name);
 /* What a retrieve of the class demands of a resource; NULL: nothing. */

@@ -163,6 +163,13 @@ static const CqlType *fhir_code_class(Resolver *r, Str name)
     return type_fhir(r->types, FHIR_TYPE_code);
 }
 
+Str fhir_code_path(Resolver *r, uint16_t type)
+{
+    const Model *model = known_model(r, S("FHIR"), S("4.0.1"));
+    const ModelClass *class = model == NULL ? NULL : model_find_class(model, fhir_type_name(type));
+    return class == NULL ? S("") : class->code_path;
+}
+
 const CqlType *find_class(Resolver *r, Str model, Str name)
 {
     if (str_eq(model, S("FHIR")))

@@ -391,6 +391,8 @@ CqlNode *resolve_retrieve(Resolver *r, const Ast *ast)
     if (class != NULL) {
         retrieve.profile = class_profile(r, class);
         path = path.len > 0 ? path : class->code_path;
+    } else if (path.len == 0 && fhir_directory_table[type->fhir].code.count == 0) {
+        path = fhir_code_path(r, type->fhir);
     }
     if (parts->terminology != NULL && (!set_path(r, ast, path, &retrieve) ||
                                        !set_codes(r, parts->terminology, class, path, &retrieve)))
