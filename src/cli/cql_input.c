@@ -156,18 +156,35 @@ static ErrorCode list_folders(Reader *reader, const Str *paths, size_t count)
     return ERR_OK;
 }
 
+/* The tables of --model. */
+static ErrorCode read_models(Reader *reader)
+{
+    Cli *cli = reader->cli;
+    size_t count = cli_texts(cli, OPTION_MODEL, NULL);
+    Str *paths = ARENA_ARRAY(cli->arena, Str, count);
+    (void)cli_texts(cli, OPTION_MODEL, paths);
+    for (size_t i = 0; i < count; i++) {
+        Str text;
+        ErrorCode code =
+            io_read_file(reader->arena, paths[i], LIMIT_DOCUMENT_BYTES, &text, &cli->err);
+        if (code != ERR_OK)
+            return code;
+        (void)cql_libraries_add_model(reader->input->libraries, text, paths[i], reader->diags);
+    }
+    return ERR_OK;
+}
+
 ErrorCode cql_input_read(Cli *cli, const Str *paths, size_t count, DiagList *diags,
                          CqlInput *ret_input)
 {
     *ret_input = (CqlInput){.libraries = cql_libraries_create(cli->arena)};
     Reader reader = {.cli = cli, .arena = cli->arena, .diags = diags, .input = ret_input};
-    for (size_t i = 0; i < count; i++) {
-        ErrorCode code = add_path(&reader, paths[i]);
-        if (code != ERR_OK)
-            return code;
-    }
+    ErrorCode code = read_models(&reader);
+    for (size_t i = 0; i < count && code == ERR_OK; i++)
+        code = add_path(&reader, paths[i]);
     ret_input->given = cql_libraries_count(ret_input->libraries);
-    ErrorCode code = list_folders(&reader, paths, count);
+    if (code == ERR_OK)
+        code = list_folders(&reader, paths, count);
     if (code == ERR_OK)
         code = find_includes(&reader);
     if (code == ERR_OK)
@@ -183,7 +200,9 @@ ErrorCode cql_input_text(Cli *cli, Arena *arena, Str text, Str path, DiagList *d
     Reader reader = {.cli = cli, .arena = arena, .diags = diags, .input = ret_input};
     if (!cql_libraries_add(ret_input->libraries, text, path, diags))
         return ERR_OK;
-    ErrorCode code = list_folders(&reader, &path, 1);
+    ErrorCode code = read_models(&reader);
+    if (code == ERR_OK)
+        code = list_folders(&reader, &path, 1);
     return code == ERR_OK ? find_includes(&reader) : code;
 }
 

@@ -61,6 +61,11 @@ bool cql_libraries_missing(const CqlLibraries *libraries, size_t *at, Str *ret_n
 /* Whether any library declares a parameter of that name. */
 bool cql_libraries_has_parameter(const CqlLibraries *libraries, Str name);
 
+/* HL7 model info (XML) as a table for cql_libraries_add_model(). Everything that a library could
+   stumble over later (an unknown class, a target that cannot be read) is a finding now; false when
+   there was one. */
+bool cql_model_import(Arena *arena, Str xml, Str file, DiagList *diags, StrBuf *out);
+
 /* --- the plan --- */
 typedef struct CqlPlan CqlPlan;
 
