@@ -76,6 +76,19 @@ typedef struct {
     Str value;
 } CqlParameter;
 
+/* A function that libraries declare as external, supplied by the embedder. `run` gives a value of
+   the declared type; what it makes must live in the arena, or longer than the plan. It may be
+   called by several threads at once. ERR_OK, or any error for the person in hand. */
+typedef union CqlValue CqlValue;
+typedef struct {
+    Str library; /* that declares it; empty: any */
+    Str name;
+    size_t operand_count;
+    ErrorCode (*run)(void *user, Arena *arena, const CqlValue *args, CqlValue *ret_value,
+                     Error *err);
+    void *user;
+} CqlExternal;
+
 typedef struct {
     const ValueSets *value_sets; /* resolved; NULL: none */
     const ConceptDict *dict;     /* of the records to come; NULL: no records */
@@ -91,6 +104,8 @@ typedef struct {
        every definition of every library, without an error in any. */
     const struct CqlRoot *roots;
     size_t root_count;
+    const CqlExternal *externals; /* good as long as the plan */
+    size_t external_count;
 } CqlPlanOptions;
 
 /* A definition, or all functions of that name. */
@@ -181,7 +196,7 @@ typedef enum {
 
 /* 16 bytes, copied freely. What it points to is good until the next cql_eval_begin(). Read it with
    the functions below; the fields are the engine's own. */
-typedef union {
+union CqlValue {
     struct {
         uint8_t kind; /* CqlKind */
         uint8_t flag;
@@ -198,7 +213,7 @@ typedef union {
         uint16_t moment_aux;
         Moment moment;
     };
-} CqlValue;
+};
 
 static inline CqlKind cql_value_kind(CqlValue value)
 {
@@ -238,6 +253,15 @@ bool cql_value_interval(CqlValue value, CqlValue *ret_low, CqlValue *ret_high,
 CqlValue cql_value_element(CqlValue tuple, Str name);
 /* The place in the record. */
 bool cql_value_node(CqlValue value, FhirNode *ret_node);
+/* Values to give back from external functions. */
+CqlValue cql_value_of_null(void);
+CqlValue cql_value_of_boolean(bool value);
+CqlValue cql_value_of_integer(int32_t value);
+CqlValue cql_value_of_decimal(Arena *arena, Decimal value);
+CqlValue cql_value_of_string(Arena *arena, Str value);
+/* A Date, a DateTime or a Time, as kind says. */
+CqlValue cql_value_of_moment(CqlKind kind, Moment value);
+CqlValue cql_value_of_list(Arena *arena, const CqlValue *items, size_t count);
 /* CQL text that reads back as the same value: "true", "'a'", "@2026-01-01", "5 'mg'",
    "Interval[1, 2]", "{ 1, 2 }", "null"; of what is in the record its JSON. Canonical: equal
    values give equal text. */

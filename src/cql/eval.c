@@ -190,6 +190,28 @@ CqlValue run_function(CqlEval *eval, const CqlNode *node)
     return value;
 }
 
+/* detail: the CqlExternal. */
+CqlValue run_external(CqlEval *eval, const CqlNode *node)
+{
+    const CqlExternal *external = node->detail;
+    CqlValue args[ARGS_MAX];
+    CqlValue result = value_null();
+    Error err = {0};
+    for (uint32_t i = 0; i < node->count && i < ARGS_MAX; i++)
+        args[i] = eval_node(eval, node->args[i]);
+    if (eval->failed)
+        return value_null();
+    ErrorCode code = external->run(external->user, eval->context.arena, args, &result, &err);
+    if (code != ERR_OK)
+        return eval_fail(eval, ERR_EVALUATION, node, "%.*s: %s", STR_ARG(external->name),
+                         err.message);
+    if (result.kind != CQL_NULL && !value_is_of(result, node->type))
+        return eval_fail(eval, ERR_EVALUATION, node,
+                         "the external function '%.*s' gave no value of %.*s",
+                         STR_ARG(external->name), STR_ARG(node->type->text));
+    return result;
+}
+
 /* --- logic that need not look at everything --- */
 
 CqlValue run_and(CqlEval *eval, const CqlNode *node)

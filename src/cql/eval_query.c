@@ -90,11 +90,15 @@ static void run_sources(Run *run, size_t at) /* NOLINT(misc-no-recursion) */
         if (list.kind == CQL_NULL)
             return;
         run->eval->frame[source->slot] = list;
+        if (query->has_index)
+            run->eval->frame[query->index_slot] = value_integer(0);
         run_sources(run, at + 1);
         return;
     }
     for (uint32_t i = 0; list.kind == CQL_LIST && i < list.count && !run->eval->failed; i++) {
         run->eval->frame[source->slot] = value_items(list)[i];
+        if (query->has_index)
+            run->eval->frame[query->index_slot] = value_integer(i);
         run_sources(run, at + 1);
     }
 }

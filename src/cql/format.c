@@ -113,6 +113,42 @@ bool cql_value_node(CqlValue value, FhirNode *ret_node)
     return true;
 }
 
+CqlValue cql_value_of_null(void)
+{
+    return value_null();
+}
+
+CqlValue cql_value_of_boolean(bool value)
+{
+    return value_boolean(value);
+}
+
+CqlValue cql_value_of_integer(int32_t value)
+{
+    return value_integer(value);
+}
+
+CqlValue cql_value_of_decimal(Arena *arena, Decimal value)
+{
+    return value_decimal(arena, value);
+}
+
+CqlValue cql_value_of_string(Arena *arena, Str value)
+{
+    return value_string(str_copy(arena, value));
+}
+
+CqlValue cql_value_of_moment(CqlKind kind, Moment value)
+{
+    ASSERT(kind >= CQL_DATE && kind <= CQL_TIME);
+    return value_moment(kind, value);
+}
+
+CqlValue cql_value_of_list(Arena *arena, const CqlValue *items, size_t count)
+{
+    return value_list(arena_copy(arena, items, count * sizeof(*items)), count);
+}
+
 /* --- CQL text --- */
 
 static void add_quoted(StrBuf *out, Str text)

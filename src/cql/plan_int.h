@@ -45,6 +45,7 @@ typedef struct {
     Str name; /* the alias */
     uint32_t slot;
     bool is_list; /* else one row (or none when null) */
+    bool is_used; /* while resolving: a let that is referred to */
 } PlanSource;
 
 typedef struct {
@@ -72,6 +73,8 @@ typedef struct {
     CqlNode *aggregate;
     CqlNode *aggregate_start; /* or NULL */
     uint32_t aggregate_slot;
+    bool has_index; /* the row's number in the one source goes into index_slot */
+    uint32_t index_slot;
     bool aggregate_distinct;
     PlanSortKey *sort_keys;
     size_t sort_count;
@@ -257,6 +260,7 @@ CqlValue run_operator(CqlEval *eval, const CqlNode *node);
 CqlValue run_slot(CqlEval *eval, const CqlNode *node);
 CqlValue run_definition(CqlEval *eval, const CqlNode *node);
 CqlValue run_function(CqlEval *eval, const CqlNode *node);
+CqlValue run_external(CqlEval *eval, const CqlNode *node);
 CqlValue run_and(CqlEval *eval, const CqlNode *node);
 CqlValue run_or(CqlEval *eval, const CqlNode *node);
 CqlValue run_implies(CqlEval *eval, const CqlNode *node);

@@ -84,6 +84,7 @@ Str plan_node_kind(const CqlNode *node)
                  {run_slot, "Alias"},
                  {run_definition, "Definition"},
                  {run_function, "Function"},
+                 {run_external, "External"},
                  {run_and, "And"},
                  {run_or, "Or"},
                  {run_implies, "Implies"},

@@ -37,6 +37,18 @@ void resolve_error(Resolver *r, uint32_t line, uint32_t column, const char *rule
     report(r, SEVERITY_ERROR, line, column, rule, text);
 }
 
+/* Some expressions are resolved twice: each warning is given once. */
+static bool is_told(const Resolver *r, uint32_t line, uint32_t column, const char *text)
+{
+    size_t count = r->diags->kept.count;
+    for (size_t i = count; i > 0 && i + 8 > count; i--) {
+        const Diag *diag = &r->diags->kept.items[i - 1];
+        if (diag->line == line && diag->column == column && str_eq(diag->text, str_from_c(text)))
+            return true;
+    }
+    return false;
+}
+
 void resolve_warning(Resolver *r, uint32_t line, uint32_t column, const char *rule,
                      const char *format, ...)
 {
@@ -46,6 +58,8 @@ void resolve_warning(Resolver *r, uint32_t line, uint32_t column, const char *ru
     (void)vsnprintf(text, sizeof(text), format, args);
     va_end(args);
     str_mend_cut(text);
+    if (is_told(r, line, column, text))
+        return;
     report(r, SEVERITY_WARNING, line, column, rule, text);
 }
 
@@ -363,11 +377,13 @@ typedef struct {
     const Scope *scope;
     uint32_t frame_size;
     uint32_t deepest;
+    DiagList *diags;
 } Focus;
 
 static Focus take_focus(Resolver *r, const Definition *definition)
 {
-    Focus before = {r->library, r->context, r->scope, r->frame_size, r->deepest};
+    Focus before = {r->library, r->context, r->scope, r->frame_size, r->deepest, r->diags};
+    r->diags = r->findings;
     r->library = definition->library;
     r->context = definition->ast->context;
     r->scope = NULL;
@@ -383,6 +399,7 @@ static void give_back(Resolver *r, const Focus *focus)
     r->scope = focus->scope;
     r->frame_size = focus->frame_size;
     r->deepest = focus->deepest;
+    r->diags = focus->diags;
 }
 
 static bool define_expression(Resolver *r, Definition *definition)
@@ -448,6 +465,20 @@ static bool define_function(Resolver *r, Definition *definition)
     return true;
 }
 
+static bool define_external(Resolver *r, Definition *definition)
+{
+    const AstDef *ast = definition->ast;
+    if (ast->type == NULL)
+        resolve_error(r, ast->line, ast->column, "cql-external",
+                      "the external function '%.*s' must say what it returns", STR_ARG(ast->name));
+    if (ast->operand_count > OPERANDS_MAX)
+        resolve_error(r, ast->line, ast->column, "cql-external",
+                      "an external function has no more than %d operands", OPERANDS_MAX);
+    definition->type = ast->type == NULL ? NULL : resolve_type(r, ast->type);
+    return definition->type != NULL && definition->operands != NULL &&
+           ast->operand_count <= OPERANDS_MAX;
+}
+
 static bool define(Resolver *r, Definition *definition)
 {
     CqlNode *node = NULL;
@@ -456,7 +487,8 @@ static bool define(Resolver *r, Definition *definition)
     case DEF_EXPRESSION:
         return define_expression(r, definition);
     case DEF_FUNCTION:
-        return definition->ast->is_external || define_function(r, definition);
+        return definition->ast->is_external ? define_external(r, definition)
+                                            : define_function(r, definition);
     case DEF_PARAMETER:
         node = resolve_parameter(r, definition);
         break;
@@ -617,6 +649,7 @@ ErrorCode cql_plan_create(Arena *arena, const CqlLibraries *libraries,
                   .plan = plan,
                   .options = options,
                   .diags = diags,
+                  .findings = diags,
                   .folding = eval_for_folding(plan)};
     for (size_t i = 0; i < libraries->models.count; i++)
         VEC_PUSH(arena, &r.models, libraries->models.items[i]);

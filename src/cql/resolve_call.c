@@ -1,10 +1,10 @@
 /*
- * Overload resolution: of the rows of operators.def (and of a library's functions) the one whose
- * operands need the cheapest conversions.
+ * Overload resolution: of the rows of operators.def the one whose operands need the cheapest
+ * conversions. Functions of libraries: resolve_function.c.
  */
 #include "cql/resolve_int.h"
 
-enum { OPERANDS_MAX = 8, CANDIDATES_MAX = 64 };
+enum { CANDIDATES_MAX = 64 };
 
 typedef struct {
     const CqlType *operands[OPERANDS_MAX];
@@ -43,8 +43,7 @@ static uint32_t count_operands(const char *text)
     return count;
 }
 
-static int total_cost(Resolver *r, CqlNode *const *args, const CqlType *const *operands,
-                      uint32_t count)
+int call_cost(Resolver *r, CqlNode *const *args, const CqlType *const *operands, uint32_t count)
 {
     int total = 0;
     for (uint32_t i = 0; i < count; i++) {
@@ -92,7 +91,7 @@ static void try_bound(Resolver *r, const OperatorRow *row, const Call *call,
     Match match;
     for (uint32_t i = 0; i < call->count; i++)
         match.operands[i] = bound == NULL ? patterns[i] : type_bind(r->types, patterns[i], bound);
-    match.cost = total_cost(r, call->args, match.operands, call->count);
+    match.cost = call_cost(r, call->args, match.operands, call->count);
     if (match.cost < 0 || (best->cost >= 0 && match.cost >= best->cost))
         return;
     const CqlType *result = type_parse(r->types, str_from_c(row->result));
@@ -137,7 +136,7 @@ bool operator_exists(Resolver *r, Str name)
     return first_row(r, name) != NULL;
 }
 
-static Str argument_types(Resolver *r, const Call *call)
+Str call_types(Resolver *r, const Call *call)
 {
     StrBuf buf;
     strbuf_init(&buf, r->arena, 0);
@@ -158,7 +157,7 @@ static void report_no_match(Resolver *r, const Call *call, const OperatorRow *ro
         if (shown++ < 6)
             strbuf_printf(&expected, "%s(%s)", shown > 1 ? ", " : "", at->operands);
     }
-    Str types = argument_types(r, call);
+    Str types = call_types(r, call);
     resolve_error(r, call->place->line, call->place->column, "cql-overload",
                   "%.*s does not take (%.*s); expected %.*s%s", STR_ARG(call->name), STR_ARG(types),
                   STR_ARG(strbuf_str(&expected)), shown > 6 ? " …" : "");
@@ -209,13 +208,13 @@ static const OperatorRow *choose_row(Resolver *r, const Call *call, const Operat
     return chosen;
 }
 
-/* The first argument that is a choice of which the match takes only a part; SIZE_MAX for none. */
-static size_t partial_choice(Resolver *r, const Call *call, const Match *match)
+/* The first argument that is a choice of which the operands take only a part; SIZE_MAX for none. */
+size_t partial_choice(Resolver *r, const Call *call, const CqlType *const *operands)
 {
     for (uint32_t i = 0; i < call->count; i++) {
         const CqlType *type = call->args[i]->type;
-        if (type->kind == TYPE_CHOICE && !node_is_constant(call->args[i]) &&
-            conversion_cost(r, type, match->operands[i]) >= 3)
+        if (type->kind == TYPE_CHOICE && !node_is_null(call->args[i]) &&
+            conversion_cost(r, type, operands[i]) >= 3)
             return i;
     }
     return SIZE_MAX;
@@ -226,7 +225,7 @@ static size_t partial_choice(Resolver *r, const Call *call, const Match *match)
  * membership for a dateTime and inclusion for a Period. The node evaluates the choice once into a
  * slot and goes on with the branch for the alternative that is there.
  */
-static CqlNode *resolve_ladder(Resolver *r, const Call *call, size_t at)
+CqlNode *resolve_ladder(Resolver *r, const Call *call, size_t at, ResolveCallFn *resolve)
 {
     const CqlType *choice = call->args[at]->type;
     CqlNode **branches = ARENA_ARRAY(r->arena, CqlNode *, choice->count + 1);
@@ -246,7 +245,7 @@ static CqlNode *resolve_ladder(Resolver *r, const Call *call, size_t at)
         args[at]->flags = NODE_IMPURE;
         Call one = *call;
         one.args = args;
-        CqlNode *branch = resolve_operator(r, &one);
+        CqlNode *branch = resolve(r, &one);
         if (branch != NULL) {
             types[count] = choice->parts[i];
             branches[++count] = branch;
@@ -287,8 +286,8 @@ CqlNode *resolve_operator(Resolver *r, const Call *call)
         report_no_match(r, call, row);
         return NULL;
     }
-    size_t choice = partial_choice(r, call, &best);
-    CqlNode *ladder = choice == SIZE_MAX ? NULL : resolve_ladder(r, call, choice);
+    size_t choice = partial_choice(r, call, best.operands);
+    CqlNode *ladder = choice == SIZE_MAX ? NULL : resolve_ladder(r, call, choice, resolve_operator);
     return ladder != NULL ? ladder : build(r, call, chosen, &best);
 }
 
@@ -302,212 +301,4 @@ CqlNode *resolve_call(Resolver *r, const Ast *place, const char *name, CqlNode *
                  .count = b == NULL ? 1 : 2,
                  .precision = precision};
     return a == NULL ? NULL : resolve_operator(r, &call);
-}
-
-/* --- functions of libraries --- */
-
-/* The cheapest function of this name in one library; *cost is -1 while none was found. */
-static Definition *best_function(Resolver *r, Library *library, const Call *call, bool fluent_only,
-                                 int *cost)
-{
-    Definition *best = NULL;
-    for (size_t i = 0; i < library->definition_count; i++) {
-        Definition *definition = &library->definitions[i];
-        const AstDef *ast = definition->ast;
-        bool is_candidate = ast->kind == DEF_FUNCTION && ast->operand_count == call->count &&
-                            str_eq(ast->name, call->name) && (!fluent_only || ast->is_fluent) &&
-                            (!ast->is_private || library == r->library);
-        if (!is_candidate || definition->operands == NULL)
-            continue;
-        int total = total_cost(r, call->args, definition->operands, call->count);
-        if (total >= 0 && (*cost < 0 || total < *cost)) {
-            *cost = total;
-            best = definition;
-        }
-    }
-    return best;
-}
-
-static CqlNode *call_function(Resolver *r, const Call *call, Definition *definition)
-{
-    CqlNode **args = ARENA_ARRAY(r->arena, CqlNode *, call->count);
-    if (definition->ast->is_external) {
-        resolve_error(r, call->place->line, call->place->column, "cql-unsupported",
-                      "the external function '%.*s' cannot be called", STR_ARG(call->name));
-        return NULL;
-    }
-    if (!resolve_definition(r, definition))
-        return NULL;
-    for (uint32_t i = 0; i < call->count; i++)
-        args[i] = node_convert(r, call->args[i], definition->operands[i]);
-    CqlNode *node = node_new(r, call->place, run_function, definition->type);
-    node->detail = definition->function;
-    node->flags = NODE_IMPURE;
-    node_set_args(r, node, args, call->count);
-    return node;
-}
-
-static bool has_function(const Library *library, Str name)
-{
-    for (size_t i = 0; i < library->definition_count; i++) {
-        const AstDef *ast = library->definitions[i].ast;
-        if (ast->kind == DEF_FUNCTION && str_eq(ast->name, name))
-            return true;
-    }
-    return false;
-}
-
-static CqlNode *call_in_library(Resolver *r, const Call *call, Library *library)
-{
-    int cost = -1;
-    Definition *definition = best_function(r, library, call, false, &cost);
-    if (definition != NULL)
-        return call_function(r, call, definition);
-    Str types = argument_types(r, call);
-    resolve_error(r, call->place->line, call->place->column, "cql-overload",
-                  "the library '%.*s' has no function '%.*s' for (%.*s)", STR_ARG(library->name),
-                  STR_ARG(call->name), STR_ARG(types));
-    return NULL;
-}
-
-static CqlNode *resolve_coalesce(Resolver *r, const Call *call)
-{
-    if (call->count == 1) {
-        Call list = *call;
-        list.name = S("CoalesceList");
-        return resolve_operator(r, &list);
-    }
-    if (call->count > 5) {
-        resolve_error(r, call->place->line, call->place->column, "cql-overload",
-                      "Coalesce takes at most five arguments, or one list of any length");
-        return NULL;
-    }
-    const CqlType *type = common_type(r, call->args, call->count);
-    for (uint32_t i = 0; i < call->count; i++)
-        call->args[i] = node_convert(r, call->args[i], type);
-    CqlNode *node = node_new(r, call->place, run_coalesce, type);
-    node_set_args(r, node, call->args, call->count);
-    return node_fold(r, node);
-}
-
-/* AgeInYears(), AgeInYearsAt(d), CalculateAgeInYears(b), CalculateAgeInYearsAt(b, d) and so on for
-   the other precisions. NULL with *ret_is_age false when the name is none of these. */
-static CqlNode *resolve_age(Resolver *r, const Call *call, bool *ret_is_age)
-{
-    Str name = call->name;
-    bool calculates = str_starts_with(name, S("CalculateAgeIn"));
-    bool is_at = str_ends_with(name, S("At"));
-    size_t lead = calculates ? 14 : 5;
-    *ret_is_age = calculates || str_starts_with(name, S("AgeIn"));
-    if (!*ret_is_age)
-        return NULL;
-    Str word = str_slice(name, lead, name.len - lead - (is_at ? 2 : 0));
-    static const char *const words[] = {"",        "Years",   "Months",       "Days", "Hours",
-                                        "Minutes", "Seconds", "Milliseconds", "Weeks"};
-    Call age = *call;
-    age.precision = 0;
-    for (size_t i = 1; i < COUNT_OF(words); i++) {
-        if (str_eq(word, str_from_c(words[i])))
-            age.precision = (uint8_t)i;
-    }
-    *ret_is_age = age.precision != 0;
-    if (!*ret_is_age)
-        return NULL;
-    CqlNode *args[OPERANDS_MAX];
-    age.args = args;
-    age.name = is_at ? S("AgeAt") : S("Age");
-    age.count = 0;
-    if (!calculates) {
-        CqlNode *patient = node_new(r, call->place, run_patient, patient_type(r));
-        patient->flags = NODE_IMPURE;
-        args[age.count++] = resolve_property(r, call->place, patient, S("birthDate"), false);
-    }
-    for (uint32_t i = 0; i < call->count && age.count < OPERANDS_MAX; i++)
-        args[age.count++] = call->args[i];
-    return resolve_operator(r, &age);
-}
-
-static Str capitalised(Resolver *r, Str name)
-{
-    Str copy = str_copy(r->arena, name);
-    bool is_small = copy.len > 0 && copy.ptr[0] >= 'a' && copy.ptr[0] <= 'z';
-    return is_small
-               ? str_format(r->arena, "%c%.*s", copy.ptr[0] - 32, (int)copy.len - 1, copy.ptr + 1)
-               : copy;
-}
-
-static CqlNode *call_fluent(Resolver *r, const Call *call)
-{
-    int cost = -1;
-    Definition *best = best_function(r, r->library, call, true, &cost);
-    for (size_t i = 0; i < r->library->ast->include_count; i++) {
-        Library *library = r->library->includes[i];
-        Definition *other = library == NULL ? NULL : best_function(r, library, call, true, &cost);
-        best = other != NULL ? other : best;
-    }
-    if (best != NULL)
-        return call_function(r, call, best);
-    Call system = *call;
-    if (!operator_exists(r, system.name))
-        system.name = capitalised(r, call->name);
-    return resolve_operator(r, &system);
-}
-
-/* FHIRHelpers.ToValue: of each alternative its System value, where FHIRHelpers has one. */
-static CqlNode *resolve_to_value(Resolver *r, const Call *call)
-{
-    const CqlType *type = call->args[0]->type;
-    size_t count = type->kind == TYPE_CHOICE ? type->count : 1;
-    const CqlType **parts = ARENA_ARRAY(r->arena, const CqlType *, count);
-    for (size_t i = 0; i < count; i++)
-        parts[i] = system_type_of(r, type->kind == TYPE_CHOICE ? type->parts[i] : type);
-    return node_operator(r, call->place, op_fhir_or_value, type_choice(r->types, parts, count),
-                         call->args[0]);
-}
-
-CqlNode *resolve_system_function(Resolver *r, const Call *call)
-{
-    if (str_eq(call->name, S("ToValue")) && call->count == 1)
-        return resolve_to_value(r, call);
-    if (str_eq(call->name, S("Coalesce")) && call->count > 0)
-        return resolve_coalesce(r, call);
-    return resolve_operator(r, call);
-}
-
-static CqlNode *call_plain(Resolver *r, const Call *call)
-{
-    if (has_function(r->library, call->name))
-        return call_in_library(r, call, r->library);
-    bool is_age;
-    CqlNode *age = resolve_age(r, call, &is_age);
-    return is_age ? age : resolve_system_function(r, call);
-}
-
-CqlNode *resolve_function(Resolver *r, const Ast *ast)
-{
-    Include include = {.library = NULL};
-    bool is_fluent = (ast->flags & AST_FLUENT) != 0;
-    bool is_qualified =
-        is_fluent && ast->items[0]->kind == AST_IDENTIFIER &&
-        ((ast->items[0]->flags & AST_GLOBAL) != 0 || !is_variable(r, ast->items[0]->text)) &&
-        find_include(r, ast->items[0]->text, &include);
-    size_t skip = is_qualified ? 1 : 0;
-    if (is_fluent && ast->items[0]->kind == AST_IDENTIFIER &&
-        str_eq(ast->items[0]->text, S("System"))) {
-        is_qualified = true;
-        skip = 1;
-    }
-    Call call = {.name = ast->text, .place = ast, .count = (uint32_t)(ast->count - skip)};
-    call.args = ARENA_ARRAY(r->arena, CqlNode *, call.count);
-    bool failed = false;
-    for (uint32_t i = 0; i < call.count; i++) {
-        call.args[i] = resolve_expression(r, ast->items[i + skip]);
-        failed |= call.args[i] == NULL;
-    }
-    if (failed || include.is_broken)
-        return NULL;
-    if (is_qualified)
-        return include.library == NULL ? resolve_system_function(r, &call)
-                                       : call_in_library(r, &call, include.library);
-    return is_fluent ? call_fluent(r, &call) : call_plain(r, &call);
 }

@@ -46,6 +46,11 @@ bool node_is_constant(const CqlNode *node)
     return node->run == run_constant;
 }
 
+bool node_is_null(const CqlNode *node)
+{
+    return node_is_constant(node) && node->constant.kind == CQL_NULL;
+}
+
 CqlNode *node_fold(Resolver *r, CqlNode *node)
 {
     if (node_is_constant(node) || (node->flags & NODE_IMPURE) != 0)
@@ -109,6 +114,25 @@ static CqlNode *exists_retrieve(Resolver *r, const Ast *ast, const CqlNode *arg)
     return node;
 }
 
+/* `x = null` is never true: whoever writes it mostly means `x is null`. */
+static void warn_null_literal(Resolver *r, const Ast *ast, const CqlNode *node)
+{
+    bool has_literal = false;
+    for (size_t i = 0; i < ast->count; i++)
+        has_literal |= ast->items[i]->kind == AST_NULL;
+    if (node == NULL || !has_literal)
+        return;
+    bool is_null = node_is_null(node);
+    for (uint32_t i = 0; i < node->count && (node->flags & NODE_STRICT) != 0; i++)
+        is_null |= node_is_null(node->args[i]);
+    if (!is_null)
+        return;
+    bool is_comparison = str_ends_with(ast->text, S("Equal")) || str_eq(ast->text, S("Less")) ||
+                         str_eq(ast->text, S("Greater"));
+    resolve_warning(r, ast->line, ast->column, "cql-null", "%.*s with null can only be null%s",
+                    STR_ARG(ast->text), is_comparison ? "; 'is null' asks for it" : "");
+}
+
 static CqlNode *resolve_ast_operator(Resolver *r, const Ast *ast)
 {
     static const struct {
@@ -140,7 +164,9 @@ static CqlNode *resolve_ast_operator(Resolver *r, const Ast *ast)
                  .args = args,
                  .count = (uint32_t)ast->count,
                  .precision = ast->precision};
-    return resolve_system_function(r, &call);
+    CqlNode *node = resolve_system_function(r, &call);
+    warn_null_literal(r, ast, node);
+    return node;
 }
 
 static CqlNode *resolve_if(Resolver *r, const Ast *ast)
@@ -187,17 +213,17 @@ static CqlNode *resolve_case(Resolver *r, const Ast *ast)
     CqlNode **args = ARENA_ZARRAY(r->arena, CqlNode *, ast->count);
     CqlNode **results = ARENA_ARRAY(r->arena, CqlNode *, ast->count);
     size_t count = 0;
+    bool failed = false;
     for (size_t i = 0; i < ast->count; i++) {
         if (ast->items[i] == NULL)
             continue;
         args[i] = resolve_expression(r, ast->items[i]);
-        if (args[i] == NULL)
-            return NULL;
+        failed |= args[i] == NULL;
         bool is_result = (i > 0 && i % 2 == 0) || i + 1 == ast->count;
         if (is_result)
             results[count++] = args[i];
     }
-    if (!convert_whens(r, ast, args))
+    if (failed || !convert_whens(r, ast, args))
         return NULL;
     const CqlType *type = common_type(r, results, count);
     for (size_t i = 1; i < ast->count; i++) {
@@ -215,11 +241,13 @@ static CqlNode *resolve_list(Resolver *r, const Ast *ast)
     CqlNode **args = ARENA_ARRAY(r->arena, CqlNode *, ast->count);
     if (ast->type != NULL && element == NULL)
         return NULL;
+    bool failed = false;
     for (size_t i = 0; i < ast->count; i++) {
         args[i] = resolve_expression(r, ast->items[i]);
-        if (args[i] == NULL)
-            return NULL;
+        failed |= args[i] == NULL;
     }
+    if (failed)
+        return NULL;
     if (element == NULL)
         element = common_type(r, args, ast->count);
     for (size_t i = 0; i < ast->count; i++) {
@@ -240,12 +268,14 @@ static CqlNode *resolve_tuple(Resolver *r, const Ast *ast)
 {
     CqlNode **given = ARENA_ARRAY(r->arena, CqlNode *, ast->count);
     const CqlType **types = ARENA_ARRAY(r->arena, const CqlType *, ast->count);
+    bool failed = false;
     for (size_t i = 0; i < ast->count; i++) {
         given[i] = resolve_expression(r, ast->items[i]);
-        if (given[i] == NULL)
-            return NULL;
-        types[i] = given[i]->type;
+        failed |= given[i] == NULL;
+        types[i] = given[i] == NULL ? NULL : given[i]->type;
     }
+    if (failed)
+        return NULL;
     const CqlType *type = type_tuple(r->types, ast->names, types, ast->count);
     CqlNode **args = ARENA_ARRAY(r->arena, CqlNode *, type->count);
     for (size_t i = 0; i < type->count; i++) {
@@ -325,6 +355,12 @@ static CqlNode *resolve_is_as(Resolver *r, const Ast *ast)
     if (arg == NULL || type == NULL)
         return NULL;
     bool is_as = ast->kind == AST_AS;
+    if (!types_meet(arg->type, type))
+        resolve_warning(r, ast->line, ast->column, "cql-null", "%.*s is never %.*s: this is %s",
+                        STR_ARG(arg->type->text), STR_ARG(type->text),
+                        !is_as                           ? "false"
+                        : (ast->flags & AST_STRICT) != 0 ? "an error"
+                                                         : "null");
     CqlNode *node = node_operator(r, ast, is_as ? op_as : op_is,
                                   is_as ? type : type_simple(r->types, TYPE_BOOLEAN), arg);
     node->operand = type;
@@ -409,13 +445,14 @@ static CqlNode *resolve_kind(Resolver *r, const Ast *ast)
     case AST_QUERY:
         return resolve_query(r, ast);
     case AST_SPECIAL:
-        resolve_error(r, ast->line, ast->column, "cql-unsupported", "'%.*s' is not supported yet",
-                      STR_ARG(ast->text));
-        return NULL;
+        return resolve_constant(r, ast);
     default:
         return resolve_literal(r, ast, false);
     }
 }
+
+/* Some forms are resolved twice to learn a type; nested ones must not go on for ever. */
+enum { RESOLVED_MAX = 2000000 };
 
 CqlNode *resolve_expression(Resolver *r, const Ast *ast)
 {
@@ -425,6 +462,12 @@ CqlNode *resolve_expression(Resolver *r, const Ast *ast)
         resolve_error(r, ast->line, ast->column, "cql-limit",
                       "expressions and definitions are more than %d within one another",
                       PLAN_DEPTH_MAX);
+        return NULL;
+    }
+    if (++r->resolved > RESOLVED_MAX) {
+        if (r->resolved == RESOLVED_MAX + 1)
+            resolve_error(r, ast->line, ast->column, "cql-limit",
+                          "resolving takes more than %d steps", RESOLVED_MAX);
         return NULL;
     }
     r->depth++;

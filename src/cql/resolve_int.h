@@ -47,7 +47,8 @@ struct Scope {
     Str name;
     const CqlType *type;
     uint32_t slot;
-    bool is_item; /* of a sort: the item's elements may be named without it */
+    bool is_item;  /* of a sort: the item's elements may be named without it */
+    bool *is_used; /* set when it is referred to; or NULL */
 };
 
 typedef struct {
@@ -55,7 +56,8 @@ typedef struct {
     TypeTable *types;
     CqlPlan *plan;
     const CqlPlanOptions *options;
-    DiagList *diags;
+    DiagList *diags;    /* quiet while overloads are tried */
+    DiagList *findings; /* of the caller */
     Library *libraries;
     size_t library_count;
     Library *library; /* that is being resolved */
@@ -63,6 +65,7 @@ typedef struct {
     const Definition *resolving; /* the innermost one */
     const Scope *scope;
     uint32_t frame_size;
+    uint32_t resolved; /* expressions so far */
     uint32_t depth;
     uint32_t deepest; /* that the definition in hand has reached */
     CqlEval folding;
@@ -77,7 +80,12 @@ typedef struct {
     CqlNode **args;
     uint32_t count;
     uint8_t precision;
+    Library *library; /* in which a function is looked for, where one is named */
 } Call;
+
+enum { OPERANDS_MAX = 8 };
+
+typedef CqlNode *ResolveCallFn(Resolver *r, const Call *call);
 
 /* --- findings --- */
 void resolve_error(Resolver *r, uint32_t line, uint32_t column, const char *rule,
@@ -92,6 +100,9 @@ CqlNode *node_operator(Resolver *r, const Ast *place, CqlOperatorFn op, const Cq
                        CqlNode *arg);
 void node_set_args(Resolver *r, CqlNode *node, CqlNode *const *args, uint32_t count);
 bool node_is_constant(const CqlNode *node);
+bool node_is_null(const CqlNode *node);
+/* Whether some value may belong to both types. */
+bool types_meet(const CqlType *a, const CqlType *b);
 /* The node as a constant if it can be one: all its arguments are, and it is pure. */
 CqlNode *node_fold(Resolver *r, CqlNode *node);
 
@@ -134,6 +145,8 @@ CqlNode *resolve_retrieve(Resolver *r, const Ast *ast);
 CqlNode *resolve_phrase(Resolver *r, const Ast *ast);
 CqlNode *resolve_function(Resolver *r, const Ast *ast);
 CqlNode *resolve_identifier(Resolver *r, const Ast *ast);
+/* %name */
+CqlNode *resolve_constant(Resolver *r, const Ast *ast);
 CqlNode *resolve_member(Resolver *r, const Ast *ast);
 CqlNode *resolve_property(Resolver *r, const Ast *place, CqlNode *object, Str name, bool quiet);
 CqlNode *resolve_literal(Resolver *r, const Ast *ast, bool is_negated);
@@ -146,6 +159,13 @@ CqlNode *resolve_system_function(Resolver *r, const Call *call);
 CqlNode *resolve_call(Resolver *r, const Ast *place, const char *name, CqlNode *a, CqlNode *b,
                       uint8_t precision);
 bool operator_exists(Resolver *r, Str name);
+/* What the conversions of the arguments cost; -1 when one cannot be made. */
+int call_cost(Resolver *r, CqlNode *const *args, const CqlType *const *operands, uint32_t count);
+/* "System.Integer, System.String" */
+Str call_types(Resolver *r, const Call *call);
+size_t partial_choice(Resolver *r, const Call *call, const CqlType *const *operands);
+/* The call with a branch for each alternative of the choice `at`; NULL when none can be called. */
+CqlNode *resolve_ladder(Resolver *r, const Call *call, size_t at, ResolveCallFn *resolve);
 
 /* --- libraries (resolve_include.c) --- */
 /* What stands before the last dot of a library's name. */

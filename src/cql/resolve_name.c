@@ -10,13 +10,19 @@ static CqlNode *item_element(Resolver *r, const Ast *ast, const Scope *scope)
     return resolve_property(r, ast, item, ast->text, true);
 }
 
-static CqlNode *in_scopes(Resolver *r, const Ast *ast)
+/* The alias, operand or let of the name. *ret_is_failed: it is one that could not be resolved. */
+static CqlNode *in_scopes(Resolver *r, const Ast *ast, bool *ret_is_failed)
 {
     for (const Scope *scope = r->scope; scope != NULL; scope = scope->outer) {
         if (str_eq(scope->name, ast->text)) {
+            *ret_is_failed = scope->type == NULL;
+            if (scope->type == NULL)
+                return NULL;
             CqlNode *node = node_new(r, ast, run_slot, scope->type);
             node->index = scope->slot;
             node->flags = NODE_IMPURE;
+            if (scope->is_used != NULL)
+                *scope->is_used = true;
             return node;
         }
         if (scope->is_item) {
@@ -39,6 +45,15 @@ static void near_definitions(Nearest *nearest, const Library *library, bool with
 
 static void report_unknown(Resolver *r, const Ast *ast)
 {
+    if (ast->text.len > 0 && ast->text.ptr[0] == '$') {
+        const char *where = str_eq(ast->text, S("$total")) ? "in aggregate"
+                            : str_eq(ast->text, S("$this"))
+                                ? "in a query of one source and in sort by"
+                                : "in a query of one source";
+        resolve_error(r, ast->line, ast->column, "cql-name", "'%.*s' has a meaning only %s",
+                      STR_ARG(ast->text), where);
+        return;
+    }
     Nearest nearest = nearest_to(r->arena, ast->text);
     for (const Scope *scope = r->scope; scope != NULL; scope = scope->outer)
         nearest_try(&nearest, scope->name);
@@ -49,9 +64,10 @@ static void report_unknown(Resolver *r, const Ast *ast)
 
 CqlNode *resolve_identifier(Resolver *r, const Ast *ast)
 {
+    bool is_failed = false;
     bool is_global = (ast->flags & AST_GLOBAL) != 0;
-    CqlNode *node = is_global ? NULL : in_scopes(r, ast);
-    if (node != NULL)
+    CqlNode *node = is_global ? NULL : in_scopes(r, ast, &is_failed);
+    if (node != NULL || is_failed)
         return node;
     Definition *definition = find_definition(r->library, ast->text);
     if (definition != NULL)
@@ -70,6 +86,28 @@ CqlNode *resolve_identifier(Resolver *r, const Ast *ast)
         return NULL;
     }
     report_unknown(r, ast);
+    return NULL;
+}
+
+/* A constant of the environment: what was given for a parameter of that name, with its %. */
+CqlNode *resolve_constant(Resolver *r, const Ast *ast)
+{
+    for (size_t i = 0; i < r->options->parameter_count; i++) {
+        const CqlParameter *given = &r->options->parameters[i];
+        if (!str_eq(given->name, ast->text) ||
+            (given->library.len > 0 && !str_eq(given->library, r->library->name)))
+            continue;
+        Ast *value = cql_parse_expression(r->arena, given->value, S("parameter"), r->diags);
+        CqlNode *node = value == NULL ? NULL : resolve_expression(r, value);
+        if (node != NULL && !node_is_constant(node)) {
+            resolve_error(r, ast->line, ast->column, "cql-parameter",
+                          "the value given for '%.*s' is no constant", STR_ARG(ast->text));
+            return NULL;
+        }
+        return node == NULL ? NULL : node_constant(r, ast, node->constant, node->type);
+    }
+    resolve_error(r, ast->line, ast->column, "cql-parameter",
+                  "nothing was given for the constant '%.*s'", STR_ARG(ast->text));
     return NULL;
 }
 
@@ -241,6 +279,36 @@ static CqlNode *tuple_property(Resolver *r, const Ast *place, CqlNode *object, S
     return NULL;
 }
 
+static void near_elements(Nearest *nearest, const CqlType *type) /* NOLINT(misc-no-recursion) */
+{
+    if (type->kind == TYPE_LIST || type->kind == TYPE_INTERVAL)
+        near_elements(nearest, type->element);
+    for (size_t i = 0; type->kind == TYPE_CHOICE && i < type->count; i++)
+        near_elements(nearest, type->parts[i]);
+    for (size_t i = 0; type->kind == TYPE_TUPLE && i < type->count; i++)
+        nearest_try(nearest, type->names[i]);
+    for (uint8_t i = 1; type->kind == TYPE_FHIR && i <= fhir_type_table[type->fhir].element_count;
+         i++) {
+        const FhirElementInfo *info = fhir_element_info((FhirType)type->fhir, i);
+        bool is_choice = (info->flags & FHIR_FLAG_CHOICE) != 0;
+        Str name = str_from_c(info->name);
+        nearest_try(nearest, is_choice ? str_slice(name, 0, info->choice_stem) : name);
+    }
+    for (const ModelClass *class = type->kind == TYPE_CLASS ? type->class : NULL; class != NULL;
+         class = class->super) {
+        for (size_t i = 0; i < class->element_count; i++)
+            nearest_try(nearest, class->elements[i].name);
+    }
+}
+
+static void report_no_element(Resolver *r, const Ast *place, const CqlType *type, Str name)
+{
+    Nearest nearest = nearest_to(r->arena, name);
+    near_elements(&nearest, type);
+    resolve_error(r, place->line, place->column, "cql-element", "%.*s has no element '%.*s'%.*s",
+                  STR_ARG(type->text), STR_ARG(name), STR_ARG(nearest_text(&nearest)));
+}
+
 CqlNode *resolve_property(Resolver *r, const Ast *place, CqlNode *object, Str name, bool quiet)
 {
     const CqlType *type = object->type;
@@ -268,7 +336,6 @@ CqlNode *resolve_property(Resolver *r, const Ast *place, CqlNode *object, Str na
             node = named_node(r, place, op_property_system, of_system, object, name);
     }
     if (node == NULL && !quiet)
-        resolve_error(r, place->line, place->column, "cql-element", "%.*s has no element '%.*s'",
-                      STR_ARG(type->text), STR_ARG(name));
+        report_no_element(r, place, type, name);
     return node == NULL ? NULL : node_fold(r, node);
 }

@@ -9,12 +9,40 @@ static void push_scope(Resolver *r, Str name, const CqlType *type, uint32_t slot
     r->scope = scope;
 }
 
+/* An alias that hides a definition or another alias is mostly a mistake. */
+static void warn_hidden(Resolver *r, const AstSource *ast)
+{
+    const char *what = NULL;
+    if (is_variable(r, ast->alias))
+        what = "another alias";
+    else if (find_definition(r->library, ast->alias) != NULL)
+        what = "a definition";
+    if (what != NULL)
+        resolve_warning(r, ast->line, ast->column, "cql-hidden", "'%.*s' hides %s of that name",
+                        STR_ARG(ast->alias), what);
+}
+
+/* $this and $index: of a query with one source. */
+static void push_item_scopes(Resolver *r, PlanQuery *query)
+{
+    const PlanSource *source = &query->sources[0];
+    const CqlType *type = source->node->type;
+    push_scope(r, S("$this"), source->is_list ? type->element : type, source->slot, false);
+    query->index_slot = r->frame_size++;
+    push_scope(r, S("$index"), type_simple(r->types, TYPE_INTEGER), query->index_slot, false);
+    ((Scope *)(uintptr_t)r->scope)->is_used = &query->has_index;
+}
+
 /* Resolves a source and brings its alias into scope. */
 static bool add_source(Resolver *r, const AstSource *ast, PlanSource *ret_source)
 {
     CqlNode *node = resolve_expression(r, ast->expression);
-    if (node == NULL)
+    if (node == NULL) {
+        /* What is said of the alias cannot be judged: it is passed over without a word. */
+        push_scope(r, ast->alias, NULL, 0, false);
         return false;
+    }
+    warn_hidden(r, ast);
     const CqlType *type = node->type;
     *ret_source = (PlanSource){.node = node,
                                .name = ast->alias,
@@ -27,17 +55,23 @@ static bool add_source(Resolver *r, const AstSource *ast, PlanSource *ret_source
 
 static bool add_lets(Resolver *r, const AstQuery *ast, PlanQuery *query)
 {
+    bool ok = true;
     query->lets = ARENA_ZARRAY(r->arena, PlanSource, ast->let_count);
     for (size_t i = 0; i < ast->let_count; i++) {
         CqlNode *node = resolve_expression(r, ast->lets[i].expression);
-        if (node == NULL)
-            return false;
+        if (node == NULL) {
+            push_scope(r, ast->lets[i].alias, NULL, 0, false);
+            ok = false;
+            continue;
+        }
+        warn_hidden(r, &ast->lets[i]);
         query->lets[i] =
             (PlanSource){.node = node, .name = ast->lets[i].alias, .slot = r->frame_size++};
         push_scope(r, ast->lets[i].alias, node->type, query->lets[i].slot, false);
+        ((Scope *)(uintptr_t)r->scope)->is_used = &query->lets[i].is_used;
         query->let_count++;
     }
-    return true;
+    return ok;
 }
 
 static CqlNode *condition(Resolver *r, const Ast *ast)
@@ -56,19 +90,19 @@ static CqlNode *condition(Resolver *r, const Ast *ast)
 
 static bool add_relations(Resolver *r, const AstQuery *ast, PlanQuery *query)
 {
+    bool all_ok = true;
     query->relations = ARENA_ZARRAY(r->arena, PlanRelation, ast->relation_count);
     for (size_t i = 0; i < ast->relation_count; i++) {
         PlanRelation *relation = &query->relations[i];
         const Scope *outer = r->scope;
         relation->is_without = ast->relations[i].is_without;
         bool ok = add_source(r, &ast->relations[i].source, &relation->source);
-        relation->such_that = ok ? condition(r, ast->relations[i].such_that) : NULL;
+        relation->such_that = condition(r, ast->relations[i].such_that);
         r->scope = outer;
-        if (relation->such_that == NULL)
-            return false;
+        all_ok &= ok && relation->such_that != NULL;
         query->relation_count++;
     }
-    return true;
+    return all_ok;
 }
 
 /* Without `return`: the item of a single source, a tuple of all otherwise. */
@@ -123,6 +157,14 @@ static bool add_sort(Resolver *r, const AstQuery *ast, const CqlType *item, Plan
     return ok;
 }
 
+/* What has been gathered so far goes by its name and as $total. */
+static void push_total(Resolver *r, const AstQuery *ast, const CqlType *type,
+                       const PlanQuery *query)
+{
+    push_scope(r, S("$total"), type, query->aggregate_slot, false);
+    push_scope(r, ast->aggregate_name, type, query->aggregate_slot, false);
+}
+
 static bool add_aggregate(Resolver *r, const AstQuery *ast, PlanQuery *query,
                           const CqlType **ret_type)
 {
@@ -137,13 +179,13 @@ static bool add_aggregate(Resolver *r, const AstQuery *ast, PlanQuery *query,
     }
     const Scope *outer = r->scope;
     /* Without a start the type of the result is that of the expression, taking it as any first. */
-    push_scope(r, ast->aggregate_name, type, query->aggregate_slot, false);
+    push_total(r, ast, type, query);
     query->aggregate = resolve_expression(r, ast->aggregate);
     r->scope = outer;
     if (query->aggregate == NULL)
         return false;
     if (type->kind == TYPE_ANY && query->aggregate->type->kind != TYPE_ANY) {
-        push_scope(r, ast->aggregate_name, query->aggregate->type, query->aggregate_slot, false);
+        push_total(r, ast, query->aggregate->type, query);
         query->aggregate = resolve_expression(r, ast->aggregate);
         r->scope = outer;
     } else if (type->kind != TYPE_ANY && conversion_cost(r, query->aggregate->type, type) >= 0) {
@@ -180,6 +222,15 @@ static CqlNode *finish_query(Resolver *r, const Ast *place, PlanQuery *query)
     return node;
 }
 
+static void warn_unused(Resolver *r, const AstQuery *ast, const PlanQuery *query)
+{
+    for (size_t i = 0; i < query->let_count; i++) {
+        if (!query->lets[i].is_used)
+            resolve_warning(r, ast->lets[i].line, ast->lets[i].column, "cql-unused",
+                            "'%.*s' is not used", STR_ARG(ast->lets[i].alias));
+    }
+}
+
 CqlNode *resolve_query(Resolver *r, const Ast *ast)
 {
     const AstQuery *parts = ast->query;
@@ -187,17 +238,26 @@ CqlNode *resolve_query(Resolver *r, const Ast *ast)
     PlanQuery *query = ARENA_NEW(r->arena, PlanQuery);
     query->sources = ARENA_ZARRAY(r->arena, PlanSource, parts->source_count);
     bool ok = true;
-    for (size_t i = 0; i < parts->source_count && ok; i++) {
-        ok = add_source(r, &parts->sources[i], &query->sources[i]);
+    for (size_t i = 0; i < parts->source_count; i++) {
+        ok &= add_source(r, &parts->sources[i], &query->sources[i]);
         query->source_count++;
-        query->is_list |= ok && query->sources[i].is_list;
+        query->is_list |= query->sources[i].is_list;
     }
-    ok = ok && add_lets(r, parts, query) && add_relations(r, parts, query);
-    if (ok && parts->where != NULL) {
+    if (ok && parts->source_count == 1)
+        push_item_scopes(r, query);
+    ok &= add_lets(r, parts, query);
+    ok &= add_relations(r, parts, query);
+    if (parts->where != NULL) {
         query->where = condition(r, parts->where);
-        ok = query->where != NULL;
+        ok &= query->where != NULL;
     }
-    CqlNode *node = ok ? finish_query(r, ast, query) : NULL;
+    CqlNode *node = NULL;
+    if (ok) {
+        node = finish_query(r, ast, query);
+        warn_unused(r, parts, query);
+    }
+    if (!ok && parts->returns != NULL)
+        (void)resolve_expression(r, parts->returns);
     r->scope = outer;
     return node;
 }

@@ -184,3 +184,25 @@ const CqlType *common_type(Resolver *r, CqlNode *const *nodes, size_t count)
     }
     return common;
 }
+
+bool types_meet(const CqlType *a, const CqlType *b) /* NOLINT(misc-no-recursion) */
+{
+    if (a->kind == TYPE_ANY || b->kind == TYPE_ANY || type_is_subtype(a, b) ||
+        type_is_subtype(b, a))
+        return true;
+    const CqlType *choice = a->kind == TYPE_CHOICE ? a : b;
+    const CqlType *other = choice == a ? b : a;
+    for (size_t i = 0; choice->kind == TYPE_CHOICE && i < choice->count; i++) {
+        if (types_meet(choice->parts[i], other))
+            return true;
+    }
+    bool is_view = (a->kind == TYPE_CLASS && (b->kind == TYPE_CLASS || b->kind == TYPE_FHIR)) ||
+                   (b->kind == TYPE_CLASS && a->kind == TYPE_FHIR);
+    if (is_view)
+        return a->fhir == b->fhir || a->fhir == FHIR_TYPE_NONE || b->fhir == FHIR_TYPE_NONE ||
+               !fhir_type_is_resource((FhirType)a->fhir) ||
+               !fhir_type_is_resource((FhirType)b->fhir);
+    if (a->kind != b->kind || (a->kind != TYPE_LIST && a->kind != TYPE_INTERVAL))
+        return a->kind == TYPE_TUPLE && b->kind == TYPE_TUPLE && a->count == b->count;
+    return types_meet(a->element, b->element);
+}
