@@ -55,7 +55,7 @@ OP(op_property_named)
 }
 
 /* A path over a list: the elements of all its items, lists laid end to end. args[0] is the list;
-   detail the node that does one item. */
+   detail the node that does one item, which is in the slot. */
 OP(op_property_list)
 {
     const CqlNode *one = node->detail;
@@ -63,8 +63,8 @@ OP(op_property_list)
     if (args[0].kind != CQL_LIST)
         return value_null();
     for (uint32_t i = 0; i < args[0].count; i++) {
-        CqlValue item = value_items(args[0])[i];
-        CqlValue value = item.kind == CQL_NULL ? item : one->op(eval, one, &item);
+        eval->frame[node->index] = value_items(args[0])[i];
+        CqlValue value = eval_node(eval, one);
         if (value.kind == CQL_LIST) {
             for (uint32_t j = 0; j < value.count; j++)
                 VEC_PUSH(eval->context.arena, &items, value_items(value)[j]);

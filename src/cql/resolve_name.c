@@ -235,11 +235,71 @@ static CqlNode *named_node(Resolver *r, const Ast *place, CqlOperatorFn op, cons
     return node;
 }
 
+/* Whether another alternative, a class on the same FHIR type, speaks for this one too: values do
+   not tell them apart, so the one of which more can be said goes first. */
+static bool is_spoken_for(const CqlType *choice, const CqlNode *const *found, size_t at)
+{
+    for (size_t i = 0; i < choice->count; i++) {
+        const CqlType *other = choice->parts[i];
+        bool is_same = i != at && found[i] != NULL && other->kind == TYPE_CLASS &&
+                       choice->parts[at]->kind == TYPE_CLASS &&
+                       other->fhir == choice->parts[at]->fhir;
+        if (!is_same)
+            continue;
+        bool is_wider = found[i]->type->kind == TYPE_CHOICE && found[at]->type->kind != TYPE_CHOICE;
+        bool is_alike =
+            (found[i]->type->kind == TYPE_CHOICE) == (found[at]->type->kind == TYPE_CHOICE);
+        if (is_wider || (is_alike && i < at))
+            return true;
+    }
+    return false;
+}
+
+/* The element of each alternative that has it, as that one maps it; at run time by what is there.
+ */
+static CqlNode *ladder_property(Resolver *r, const Ast *place, CqlNode *object, Str name)
+{
+    const CqlType *choice = object->type;
+    uint32_t slot = r->frame_size++;
+    CqlNode **found = ARENA_ZARRAY(r->arena, CqlNode *, choice->count);
+    CqlNode **branches = ARENA_ARRAY(r->arena, CqlNode *, choice->count + 1);
+    const CqlType **types = ARENA_ARRAY(r->arena, const CqlType *, choice->count);
+    uint32_t count = 0;
+    for (size_t i = 0; i < choice->count; i++) {
+        CqlNode *one = node_new(r, place, run_slot, choice->parts[i]);
+        one->index = slot;
+        one->flags = NODE_IMPURE;
+        found[i] = resolve_property(r, place, one, name, true);
+    }
+    for (size_t i = 0; i < choice->count; i++) {
+        if (found[i] == NULL || is_spoken_for(choice, (const CqlNode *const *)found, i))
+            continue;
+        types[count] = choice->parts[i];
+        branches[++count] = found[i];
+    }
+    if (count == 0)
+        return NULL;
+    const CqlType *type = common_type(r, branches + 1, count);
+    for (uint32_t i = 1; i <= count; i++)
+        branches[i] = node_convert(r, branches[i], type);
+    branches[0] = object;
+    CqlNode *node = node_new(r, place, run_ladder, type);
+    node->index = slot;
+    node->detail = types;
+    node->flags = NODE_IMPURE;
+    node_set_args(r, node, branches, count + 1);
+    return node;
+}
+
 /* Whatever element of this name the alternatives have, found at run time. */
 static CqlNode *choice_property(Resolver *r, const Ast *place, CqlNode *object, Str name)
 {
     const CqlType *parts[64];
     size_t count = 0;
+    for (size_t i = 0; i < object->type->count; i++) {
+        if (object->type->parts[i]->kind == TYPE_CLASS)
+            return ladder_property(r, place, object, name);
+    }
     for (size_t i = 0; i < object->type->count && count < COUNT_OF(parts); i++) {
         CqlNode *probe = node_new(r, place, run_slot, object->type->parts[i]);
         probe->flags = NODE_IMPURE;
@@ -256,13 +316,16 @@ static CqlNode *choice_property(Resolver *r, const Ast *place, CqlNode *object, 
 static CqlNode *list_property(Resolver *r, const Ast *place, CqlNode *object, Str name)
 {
     CqlNode *item = node_new(r, place, run_slot, object->type->element);
+    item->index = r->frame_size++;
     item->flags = NODE_IMPURE;
     CqlNode *one = resolve_property(r, place, item, name, true);
     if (one == NULL)
         return NULL;
     const CqlType *type = one->type->kind == TYPE_LIST ? one->type : type_list(r->types, one->type);
     CqlNode *node = node_operator(r, place, op_property_list, type, object);
+    node->index = item->index;
     node->detail = one;
+    node->flags |= NODE_IMPURE;
     return node;
 }
 
