@@ -44,12 +44,21 @@ OP(op_add_decimal)
     return decimal_or_null(eval, ok, sum);
 }
 
+/* Calendar years and months, which have no fixed length. */
+static bool is_variable(const CqlQuantityBody *quantity)
+{
+    uint8_t precision = ucum_time_precision(quantity->unit);
+    return quantity->is_calendar && (precision == PRECISION_YEAR || precision == PRECISION_MONTH);
+}
+
 /* Both in the most granular unit of the two: metres and centimetres are centimetres. */
 static bool common_unit(const CqlQuantityBody *a, const CqlQuantityBody *b, Decimal *ret_a,
                         Decimal *ret_b, const CqlQuantityBody **ret_unit)
 {
     Decimal one = {.units = DECIMAL_ONE};
     Decimal ratio;
+    if (is_variable(a) != is_variable(b))
+        return false;
     bool is_coarser = ucum_convert(one, a->unit, b->unit, &ratio) && decimal_cmp(ratio, one) > 0;
     *ret_unit = is_coarser ? b : a;
     return ucum_convert(a->value, a->unit, (*ret_unit)->unit, ret_a) &&

@@ -311,7 +311,11 @@ static CqlValue extreme(CqlEval *eval, CqlValue list, Order wanted)
         CqlValue item = value_items(list)[i];
         if (item.kind == CQL_NULL)
             continue;
-        if (best.kind == CQL_NULL || value_order(&eval->context, item, best, 0) == wanted)
+        Order order = value_order(&eval->context, item, best, 0);
+        /* Of quantities that cannot be compared none is the greatest. */
+        if (order == ORDER_UNKNOWN && best.kind == CQL_QUANTITY)
+            return value_null();
+        if (best.kind == CQL_NULL || order == wanted)
             best = item;
     }
     return best;
@@ -442,52 +446,65 @@ OP(op_mode)
     return best;
 }
 
-/* Sum of squared distances from the mean over (count - less). */
-static CqlValue variance(CqlEval *eval, const CqlNode *node, CqlValue list, uint32_t less,
-                         bool root)
+/* Amounts as numbers in the unit of the first; false when they are not of one dimension. */
+static bool amounts_of(CqlEval *eval, CqlValue items, long double *out)
+{
+    for (uint32_t i = 0; i < items.count; i++) {
+        CqlValue item = value_items(items)[i];
+        Decimal amount = amount_of(item);
+        const CqlQuantityBody *first = value_items(items)[0].ptr;
+        bool same = item.kind != CQL_QUANTITY ||
+                    ucum_convert(amount, value_quantity(item)->unit, first->unit, &amount);
+        if (!same || !eval_charge(eval, NULL, 1))
+            return false;
+        out[i] = (long double)amount.units / 1e8L;
+    }
+    return true;
+}
+
+/* Sum of squared distances from the mean over (count - less), rounded once at the end. */
+static CqlValue variance(CqlEval *eval, CqlValue list, uint32_t less, bool root)
 {
     CqlValue items = without_nulls(eval, list);
     if (items.count <= less)
         return value_null();
-    CqlValue mean = op_avg(eval, node, &items);
-    if (mean.kind == CQL_NULL)
+    long double *amounts = ARENA_ARRAY(eval->context.arena, long double, items.count);
+    long double total = 0;
+    long double squares = 0;
+    if (!amounts_of(eval, items, amounts))
         return value_null();
-    Decimal total = {.units = 0};
+    for (uint32_t i = 0; i < items.count; i++)
+        total += amounts[i];
     for (uint32_t i = 0; i < items.count; i++) {
-        Decimal distance;
-        Decimal square;
-        bool ok = decimal_subtract(amount_of(value_items(items)[i]), amount_of(mean), &distance) &&
-                  decimal_multiply(distance, distance, ROUNDING_HALF_AWAY, &square) &&
-                  decimal_add(total, square, &total);
-        if (!ok)
-            return value_null();
+        long double distance = amounts[i] - total / items.count;
+        squares += distance * distance;
     }
-    Decimal result = {.units = 0};
-    if (!decimal_divide(total, decimal_from_int(items.count - less), ROUNDING_HALF_AWAY, &result))
-        return value_null();
+    long double result = squares / (items.count - less);
     if (root)
-        result.units = (__int128)roundl(sqrtl((long double)result.units / 1e8L) * 1e8L);
-    return like(eval, mean, result);
+        result = sqrtl(result);
+    if (!(result < 1e20L))
+        return value_null();
+    return like(eval, value_items(items)[0], (Decimal){.units = (__int128)roundl(result * 1e8L)});
 }
 
 OP(op_variance)
 {
-    return variance(eval, node, args[0], 1, false);
+    return variance(eval, args[0], 1, false);
 }
 
 OP(op_population_variance)
 {
-    return variance(eval, node, args[0], 0, false);
+    return variance(eval, args[0], 0, false);
 }
 
 OP(op_std_dev)
 {
-    return variance(eval, node, args[0], 1, true);
+    return variance(eval, args[0], 1, true);
 }
 
 OP(op_population_std_dev)
 {
-    return variance(eval, node, args[0], 0, true);
+    return variance(eval, args[0], 0, true);
 }
 
 OP(op_geometric_mean)

@@ -3,8 +3,13 @@
  *
  * A line in is an expression with \t \n \r \\ escaped. A line out is "value" TAB its canonical
  * text, or "error" TAB what was wrong. For tools/differential and for trying things.
+ *
+ *     cql_expressions --generate COUNT SEED
+ *
+ * prints so many expressions of the generator instead.
  */
 #include "cql/cql.h"
+#include "generator.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -63,10 +68,35 @@ static void run_line(Arena *arena, Str line)
         print_line("error", str_from_c(err.message));
 }
 
-int main(void)
+static int generate(Arena *arena, Str count_text, Str seed_text)
+{
+    int64_t count;
+    int64_t seed;
+    if (!str_to_int64(count_text, &count) || !str_to_int64(seed_text, &seed))
+        return 2;
+    Generator generator = {.seed = ((uint64_t)seed + 1) * 0x9E3779B97F4A7C15U};
+    for (int64_t i = 0; i < count; i++) {
+        StrBuf out;
+        strbuf_init(&out, arena, 0);
+        generator.out = &out;
+        generate_expression(&generator);
+        printf("%.*s\n", STR_ARG(strbuf_str(&out)));
+        arena_reset(arena);
+    }
+    return 0;
+}
+
+int main(int argc, char **argv)
 {
     char *line = malloc(LINE_MAX_BYTES);
     Arena *arena = arena_create(0);
+    int code = 0;
+    if (argc == 4 && strcmp(argv[1], "--generate") == 0) {
+        code = generate(arena, str_from_c(argv[2]), str_from_c(argv[3]));
+        arena_destroy(arena);
+        free(line);
+        return code;
+    }
     while (line != NULL && fgets(line, LINE_MAX_BYTES, stdin) != NULL) {
         size_t len = strlen(line);
         while (len > 0 && line[len - 1] == '\n')

@@ -53,8 +53,8 @@ function readExpressions() {
   if (options.suite)
     return suiteExpressions(path.join(root, '../shared/data/cql-tests'));
   if (options.random)
-    return run('python3', [path.join(root, 'tools/gen_cql_expressions.py'), '--count', options.random,
-      '--seed', options.seed]).map(text => ({ section: 'random', text }));
+    return run(options.driver, ['--generate', options.random, options.seed], '')
+      .map(text => ({ section: 'random', text }));
   return fail('one of --table, --suite and --random is needed');
 }
 
