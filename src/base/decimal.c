@@ -229,6 +229,14 @@ bool decimal_divide(Decimal a, Decimal b, Rounding rounding, Decimal *ret_result
                            (a.units < 0) != (b.units < 0), rounding, ret_result);
 }
 
+bool decimal_scale(Decimal value, unsigned __int128 numerator, unsigned __int128 denominator,
+                   Rounding rounding, Decimal *ret_result)
+{
+    ASSERT(decimal_is_in_range(value) && denominator != 0);
+    return multiply_divide(magnitude_of(value.units), numerator, denominator, value.units < 0,
+                           rounding, ret_result);
+}
+
 bool decimal_round(Decimal value, int places, Rounding rounding, Decimal *ret_result)
 {
     if (places < 0)

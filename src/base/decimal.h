@@ -50,5 +50,8 @@ MUST_USE bool decimal_multiply_to_steps(Decimal a, Decimal b, int places, Roundi
                                         int64_t *ret_steps);
 /* false on division by zero too. */
 MUST_USE bool decimal_divide(Decimal a, Decimal b, Rounding rounding, Decimal *ret_result);
+/* value * numerator / denominator (which is not 0), all digits kept inside and rounded once. */
+MUST_USE bool decimal_scale(Decimal value, unsigned __int128 numerator,
+                            unsigned __int128 denominator, Rounding rounding, Decimal *ret_result);
 MUST_USE bool decimal_round(Decimal value, int places, Rounding rounding, Decimal *ret_result);
 double decimal_to_double(Decimal value); /* for statistics and display only */

@@ -359,6 +359,7 @@ CqlEval *cql_eval_create(const CqlPlan *plan)
     CqlEval *eval = ARENA_NEW(arena, CqlEval);
     Arena *values = arena_create(0);
     set_up(eval, plan, values);
+    eval->context.units = ucum_cache_create(arena);
     eval->values = ARENA_ZARRAY(arena, CqlValue, plan->definitions.count);
     eval->states = ARENA_ZARRAY(arena, uint8_t, plan->definitions.count);
     eval->retrieved = ARENA_ZARRAY(arena, CqlValue, plan->retrieves.count);
@@ -385,6 +386,7 @@ void eval_restart(CqlEval *eval)
     eval->steps = 0;
     eval->frame = NULL;
     diag_init(&eval->messages, eval->context.arena);
+    eval->context.messages = &eval->messages;
 }
 
 void cql_eval_begin(CqlEval *eval, Record record)

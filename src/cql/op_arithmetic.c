@@ -47,22 +47,23 @@ OP(op_add_decimal)
 /* Calendar years and months, which have no fixed length. */
 static bool is_variable(const CqlQuantityBody *quantity)
 {
-    uint8_t precision = ucum_time_precision(quantity->unit);
+    uint8_t precision = quantity_precision(quantity->unit);
     return quantity->is_calendar && (precision == PRECISION_YEAR || precision == PRECISION_MONTH);
 }
 
 /* Both in the most granular unit of the two: metres and centimetres are centimetres. */
-static bool common_unit(const CqlQuantityBody *a, const CqlQuantityBody *b, Decimal *ret_a,
-                        Decimal *ret_b, const CqlQuantityBody **ret_unit)
+static bool common_unit(const CqlEval *eval, const CqlQuantityBody *a, const CqlQuantityBody *b,
+                        Decimal *ret_a, Decimal *ret_b, const CqlQuantityBody **ret_unit)
 {
     Decimal one = {.units = DECIMAL_ONE};
     Decimal ratio;
     if (is_variable(a) != is_variable(b))
         return false;
-    bool is_coarser = ucum_convert(one, a->unit, b->unit, &ratio) && decimal_cmp(ratio, one) > 0;
+    bool is_coarser = quantity_convert(&eval->context, one, a->unit, b->unit, &ratio) &&
+                      decimal_cmp(ratio, one) > 0;
     *ret_unit = is_coarser ? b : a;
-    return ucum_convert(a->value, a->unit, (*ret_unit)->unit, ret_a) &&
-           ucum_convert(b->value, b->unit, (*ret_unit)->unit, ret_b);
+    return quantity_convert(&eval->context, a->value, a->unit, (*ret_unit)->unit, ret_a) &&
+           quantity_convert(&eval->context, b->value, b->unit, (*ret_unit)->unit, ret_b);
 }
 
 static CqlValue add_quantities(CqlEval *eval, const CqlValue *args, bool is_subtraction)
@@ -71,7 +72,7 @@ static CqlValue add_quantities(CqlEval *eval, const CqlValue *args, bool is_subt
     Decimal b;
     Decimal sum = {.units = 0};
     const CqlQuantityBody *unit;
-    if (!common_unit(args[0].ptr, args[1].ptr, &a, &b, &unit))
+    if (!common_unit(eval, args[0].ptr, args[1].ptr, &a, &b, &unit))
         return value_null();
     bool ok = is_subtraction ? decimal_subtract(a, b, &sum) : decimal_add(a, b, &sum);
     return ok ? value_make_quantity(eval->context.arena, sum, unit->unit, unit->is_calendar)
@@ -149,7 +150,7 @@ static CqlValue combine(CqlEval *eval, const CqlValue *args, bool is_quotient)
     if (is_quotient && !is_plain && !str_eq(a.unit, b.unit)) {
         /* g over mg is a number. */
         Decimal converted;
-        if (ucum_convert(b.value, b.unit, a.unit, &converted)) {
+        if (quantity_convert(&eval->context, b.value, b.unit, a.unit, &converted)) {
             b.value = converted;
             b.unit = a.unit;
         }
@@ -158,7 +159,7 @@ static CqlValue combine(CqlEval *eval, const CqlValue *args, bool is_quotient)
                           : decimal_multiply(a.value, b.value, ROUNDING_HALF_AWAY, &result);
     if (!ok)
         return value_null();
-    Str unit = ucum_combine(eval->context.arena, a.unit, b.unit, is_quotient);
+    Str unit = quantity_combine_units(eval->context.arena, a.unit, b.unit, is_quotient);
     return value_make_quantity(eval->context.arena, result, unit,
                                str_eq(unit, a.unit)   ? a.is_calendar
                                : str_eq(unit, b.unit) ? b.is_calendar
@@ -221,7 +222,7 @@ static CqlValue divide_whole(CqlEval *eval, const CqlValue *args, bool want_rema
     Decimal a;
     Decimal b;
     Decimal result = {.units = 0};
-    if (!common_unit(args[0].ptr, args[1].ptr, &a, &b, &unit) || b.units == 0)
+    if (!common_unit(eval, args[0].ptr, args[1].ptr, &a, &b, &unit) || b.units == 0)
         return value_null();
     if (want_remainder)
         result.units = a.units % b.units;

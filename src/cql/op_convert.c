@@ -195,7 +195,7 @@ OP(op_to_time)
 /* Of a calendar word (day, months), not of UCUM's codes; 0 for other units. */
 static uint8_t calendar_precision(Str unit)
 {
-    return unit.len > 2 && !str_eq(unit, S("min")) ? ucum_time_precision(unit) : 0;
+    return unit.len > 2 && !str_eq(unit, S("min")) ? quantity_precision(unit) : 0;
 }
 
 /* number ('unit' | calendar word)? */
@@ -214,7 +214,7 @@ static bool parse_quantity(Arena *arena, Str text, CqlQuantityBody *ret_quantity
         return true;
     if (unit.len >= 2 && unit.ptr[0] == '\'' && unit.ptr[unit.len - 1] == '\'') {
         ret_quantity->unit = str_copy(arena, str_slice(unit, 1, unit.len - 2));
-        return ucum_is_known(ret_quantity->unit);
+        return quantity_has_unit(ret_quantity->unit, NULL);
     }
     uint8_t precision = calendar_precision(unit);
     ret_quantity->unit = calendar_unit(precision);
@@ -309,7 +309,8 @@ OP(op_convert_quantity)
     uint8_t precision = calendar_precision(unit);
     CqlQuantityBody result = {.unit = precision != 0 ? calendar_unit(precision) : unit,
                               .is_calendar = precision != 0};
-    if (!ucum_convert(quantity->value, quantity->unit, result.unit, &result.value))
+    if (!quantity_convert(&eval->context, quantity->value, quantity->unit, result.unit,
+                          &result.value))
         return value_null();
     return quantity_value(eval, &result);
 }

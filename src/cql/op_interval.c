@@ -122,7 +122,7 @@ static CqlValue distance(CqlEval *eval, CqlValue from, CqlValue to, int extra)
         return decimal_is_in_range(result) ? value_decimal(eval->context.arena, result)
                                            : value_null();
     case CQL_QUANTITY:
-        if (!ucum_convert(high->value, high->unit, low->unit, &result))
+        if (!quantity_convert(&eval->context, high->value, high->unit, low->unit, &result))
             return value_null();
         result.units += extra - low->value.units;
         return value_make_quantity(eval->context.arena, result, low->unit, low->is_calendar);
@@ -457,7 +457,7 @@ static bool add_quantity(CqlEval *eval, CqlValue point, const CqlQuantityBody *p
         *ret_sum = value_decimal(eval->context.arena, sum);
         return true;
     case CQL_QUANTITY:
-        if (!ucum_convert(per->value, per->unit, quantity->unit, &amount)) {
+        if (!quantity_convert(&eval->context, per->value, per->unit, quantity->unit, &amount)) {
             if (!str_eq(per->unit, S("1")))
                 return false;
             amount = per->value;
@@ -573,7 +573,7 @@ static bool before_next(CqlEval *eval, CqlValue next, const CqlQuantityBody *per
 /* Bounds are cut to the precision of `per`: expand per day of hours gives days. */
 static CqlValue cut_to(Arena *arena, CqlValue point, const CqlQuantityBody *per)
 {
-    uint8_t precision = ucum_time_precision(per->unit);
+    uint8_t precision = quantity_precision(per->unit);
     if (point.kind == CQL_DECIMAL) {
         Decimal value = value_decimal_units(point);
         value.units -= value.units % grain_of(per).units;
@@ -606,7 +606,7 @@ static bool is_last_of_all(const CqlEval *eval, CqlValue at, const CqlQuantityBo
 {
     CqlValue next;
     bool is_moment = at.kind >= CQL_DATE && at.kind <= CQL_TIME;
-    bool is_step = is_moment ? ucum_time_precision(per->unit) == at.moment.precision
+    bool is_step = is_moment ? quantity_precision(per->unit) == at.moment.precision
                              : at.kind == CQL_INTEGER || at.kind == CQL_LONG;
     return is_step && per->value.units == DECIMAL_ONE && !value_step(&eval->context, at, 1, &next);
 }
@@ -622,9 +622,9 @@ static bool expand_one(CqlEval *eval, const CqlNode *node, CqlValue interval, Cq
     if (span.start.kind == CQL_NULL || span.end.kind == CQL_NULL)
         return true;
     bool is_moment = span.start.kind >= CQL_DATE && span.start.kind <= CQL_TIME;
-    if (is_moment != (ucum_time_precision(per.unit) != 0 && span.start.kind != CQL_QUANTITY))
+    if (is_moment != (quantity_precision(per.unit) != 0 && span.start.kind != CQL_QUANTITY))
         return false;
-    uint8_t precision = is_moment ? ucum_time_precision(per.unit) : 0;
+    uint8_t precision = is_moment ? quantity_precision(per.unit) : 0;
     if (is_moment && precision <= PRECISION_MILLISECOND && precision > span.start.moment.precision)
         return true;
     CqlValue at = cut_to(eval->context.arena, span.start, &per);

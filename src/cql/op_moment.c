@@ -229,7 +229,7 @@ static bool coarsen(uint8_t precision, uint8_t *unit, int64_t *amount)
 
 bool moment_add(CqlValue value, const CqlQuantityBody *amount, int sign, CqlValue *ret_sum)
 {
-    uint8_t unit = ucum_time_precision(amount->unit);
+    uint8_t unit = quantity_precision(amount->unit);
     bool is_definite = str_eq(amount->unit, S("a")) || str_eq(amount->unit, S("mo"));
     if (unit == 0 || is_definite)
         return false;

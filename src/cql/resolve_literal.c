@@ -56,11 +56,14 @@ static bool read_quantity(Resolver *r, const Ast *ast, CqlQuantityBody *ret_quan
     }
     bool is_calendar = (ast->flags & AST_CALENDAR) != 0;
     ret_quantity->is_calendar = is_calendar;
-    ret_quantity->unit = is_calendar ? calendar_unit(ucum_time_precision(ast->unit)) : ast->unit;
+    ret_quantity->unit = is_calendar ? calendar_unit(quantity_precision(ast->unit)) : ast->unit;
     /* Records hold units that are none; a library may compare with them. */
-    if (!is_calendar && !ucum_is_known(ast->unit))
-        resolve_warning(r, ast->line, ast->column, "cql-unit", "'%.*s' is no unit of UCUM",
-                        STR_ARG(ast->unit));
+    UcumProblem problem = {0};
+    if (!is_calendar && !quantity_has_unit(ast->unit, &problem))
+        resolve_warning(r, ast->line, ast->column, "cql-unit",
+                        "'%.*s' is no unit of UCUM: '%.*s' is %s%s%.*s", STR_ARG(ast->unit),
+                        STR_ARG(problem.part), problem.text,
+                        problem.hint.len > 0 ? "; perhaps meant is " : "", STR_ARG(problem.hint));
     return true;
 }
 

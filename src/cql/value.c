@@ -213,7 +213,7 @@ Order value_order(const ValueContext *context, CqlValue a, CqlValue b, uint8_t p
     case CQL_TIME:
         return moment_order(context, a, b, precision);
     case CQL_QUANTITY:
-        return quantity_order(value_quantity(a), value_quantity(b), false);
+        return quantity_order(context, value_quantity(a), value_quantity(b), false);
     default:
         return ORDER_UNKNOWN;
     }
@@ -304,10 +304,11 @@ static Tri interval_equal(const ValueContext *context, const CqlIntervalBody *a,
     return tri_and(start, end);
 }
 
-static Tri ratio_equal(const CqlRatioBody *a, const CqlRatioBody *b)
+static Tri ratio_equal(const ValueContext *context, const CqlRatioBody *a, const CqlRatioBody *b)
 {
-    Tri tri = tri_of_order(quantity_order(&a->numerator, &b->numerator, false));
-    return tri_and(tri, tri_of_order(quantity_order(&a->denominator, &b->denominator, false)));
+    Tri tri = tri_of_order(quantity_order(context, &a->numerator, &b->numerator, false));
+    return tri_and(tri,
+                   tri_of_order(quantity_order(context, &a->denominator, &b->denominator, false)));
 }
 
 static Tri vocabulary_equal(const CqlVocabularyBody *a, const CqlVocabularyBody *b)
@@ -327,7 +328,7 @@ Tri value_equal(const ValueContext *context, CqlValue a, CqlValue b)
     }
     switch (a.kind) {
     case CQL_RATIO:
-        return ratio_equal(a.ptr, b.ptr);
+        return ratio_equal(context, a.ptr, b.ptr);
     case CQL_CODE:
         return code_equal(a.ptr, b.ptr);
     case CQL_CONCEPT:
@@ -447,7 +448,7 @@ bool value_equivalent(const ValueContext *context, CqlValue a, CqlValue b)
     case CQL_STRING:
         return text_equivalent(value_text(a), value_text(b));
     case CQL_QUANTITY:
-        return quantity_order(a.ptr, b.ptr, true) == ORDER_EQUAL;
+        return quantity_order(context, a.ptr, b.ptr, true) == ORDER_EQUAL;
     case CQL_RATIO:
         return ratio_equivalent(a.ptr, b.ptr);
     case CQL_CODE:

@@ -70,6 +70,8 @@ typedef enum { ORDER_LESS = -1, ORDER_EQUAL = 0, ORDER_GREATER = 1, ORDER_UNKNOW
 typedef struct {
     Arena *arena;
     int16_t offset_minutes; /* of date-times without an offset */
+    UcumCache *units;       /* conversions worked out before; may be NULL */
+    DiagList *messages;     /* of the person; may be NULL */
 } ValueContext;
 
 static inline Tri tri_and(Tri a, Tri b)
@@ -220,14 +222,18 @@ CqlValue interval_end(const ValueContext *context, const CqlIntervalBody *interv
 CqlValue interval_extreme(const ValueContext *context, const CqlIntervalBody *interval,
                           bool is_maximum);
 
-/* --- units (a part of UCUM) --- */
-/* value in `from` as `to`; false when they do not measure the same thing or are unknown. */
-bool ucum_convert(Decimal value, Str from, Str to, Decimal *ret_value);
-bool ucum_is_known(Str unit);
+/* --- quantities --- */
+/* value in `from` as `to`; false when they do not measure the same thing, are unknown, or the
+   result is out of range. A text that is no unit is a warning of the person. */
+bool quantity_convert(const ValueContext *context, Decimal value, Str from, Str to,
+                      Decimal *ret_value);
+/* A unit of UCUM or the word of a calendar duration. ret_problem may be NULL. */
+bool quantity_has_unit(Str unit, UcumProblem *ret_problem);
 /* Text of the product or quotient, reduced where they are the same. */
-Str ucum_combine(Arena *arena, Str a, Str b, bool is_quotient);
+Str quantity_combine_units(Arena *arena, Str a, Str b, bool is_quotient);
 /* "years" and "year" are PRECISION_YEAR, 'a' too, and so on; 0 for other units. */
-uint8_t ucum_time_precision(Str unit);
+uint8_t quantity_precision(Str unit);
 Str calendar_unit(uint8_t precision);
-/* Units as equality wants them: false when they cannot be compared (then the answer is null). */
-Order quantity_order(const CqlQuantityBody *a, const CqlQuantityBody *b, bool for_equivalence);
+/* ORDER_UNKNOWN when they cannot be compared (then the answer is null). */
+Order quantity_order(const ValueContext *context, const CqlQuantityBody *a,
+                     const CqlQuantityBody *b, bool for_equivalence);

@@ -17,6 +17,7 @@
 
 #include "base/base.h"
 #include "base/io.h"
+#include "terms/ucum.h"
 
 typedef uint32_t ConceptId;
 #define CONCEPT_NONE ((ConceptId)0)
