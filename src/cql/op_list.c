@@ -454,7 +454,8 @@ static bool amounts_of(CqlEval *eval, CqlValue items, long double *out)
         Decimal amount = amount_of(item);
         const CqlQuantityBody *first = value_items(items)[0].ptr;
         bool same = item.kind != CQL_QUANTITY ||
-                    ucum_convert(amount, value_quantity(item)->unit, first->unit, &amount);
+                    quantity_convert(&eval->context, amount, value_quantity(item)->unit,
+                                     first->unit, &amount);
         if (!same || !eval_charge(eval, NULL, 1))
             return false;
         out[i] = (long double)amount.units / 1e8L;
