@@ -154,7 +154,8 @@ typedef struct {
 typedef struct {
     AstType *type;
     Str profile;      /* URL of a profile that ELM names, or empty */
-    Str context;      /* before ->, or empty */
+    Str context;      /* a definition before ->, or empty */
+    Ast *related;     /* likewise, where it is more than a name; or NULL */
     Str path;         /* code path, or empty: the primary one */
     Str comparator;   /* "in", "=", "~" or empty */
     Ast *terminology; /* or NULL */

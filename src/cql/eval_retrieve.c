@@ -3,18 +3,45 @@
  */
 #include "cql/operator.h"
 
-static bool path_has(const PlanRetrieve *retrieve, FhirNode resource)
+/* What codes of a retrieve are looked for in an element: ids, and texts for elements that are plain
+   codes. */
+typedef struct {
+    const ConceptSet *concepts;
+    const Str *texts;
+    size_t text_count;
+} Wanted;
+
+static bool element_has(const Wanted *wanted, FhirNode node)
 {
-    FhirNode node = resource;
-    for (size_t i = 0; i < COUNT_OF(retrieve->path) && retrieve->path[i] != 0; i++) {
-        if (fhir_kind(node) == FHIR_KIND_LIST)
-            node = fhir_first(node);
-        node = fhir_child(node, retrieve->path[i]);
-    }
     ConceptId ids[16];
+    if (fhir_kind(node) == FHIR_KIND_TEXT) {
+        for (size_t i = 0; i < wanted->text_count; i++) {
+            if (fhir_text_is(node, wanted->texts[i]))
+                return true;
+        }
+        return false;
+    }
     size_t count = fhir_concepts(node, ids, COUNT_OF(ids));
     for (size_t i = 0; i < count && i < COUNT_OF(ids); i++) {
-        if (concept_set_has(&retrieve->concepts, ids[i]))
+        if (concept_set_has(wanted->concepts, ids[i]))
+            return true;
+    }
+    return false;
+}
+
+enum { PATH_MAX = 4 };
+
+/* Whether some element at the end of the path has one of the codes; lists are walked whole. */
+static bool path_has(const Wanted *wanted, const uint8_t *path, size_t at, FhirNode node)
+{
+    FhirItems walk = fhir_items(node);
+    FhirNode item;
+    bool is_end = at == PATH_MAX || path[at] == 0;
+    while (fhir_items_next(&walk, &item)) {
+        if (walk.is_null)
+            continue;
+        if (is_end ? element_has(wanted, item)
+                   : path_has(wanted, path, at + 1, fhir_child(item, path[at])))
             return true;
     }
     return false;
@@ -37,6 +64,7 @@ static bool takes(const CqlEval *eval, const PlanRetrieve *retrieve, const Sourc
                   uint32_t entry, FhirNode *ret_resource)
 {
     bool has_code = !retrieve->has_codes;
+    const Wanted wanted = {.concepts = &retrieve->concepts};
     *ret_resource = FHIR_ABSENT;
     if (!has_code && retrieve->by_directory)
         has_code = entry_matches(retrieve, &source->slice, entry);
@@ -46,7 +74,7 @@ static bool takes(const CqlEval *eval, const PlanRetrieve *retrieve, const Sourc
     if (is_open || retrieve->profile != NULL)
         *ret_resource = record_resource(source->record, source->slice, retrieve->type, entry);
     if (!has_code && !retrieve->by_directory)
-        has_code = path_has(retrieve, *ret_resource);
+        has_code = path_has(&wanted, retrieve->path, 0, *ret_resource);
     if (!has_code && retrieve->not_done != NULL)
         has_code = not_done_fits(retrieve->not_done, *ret_resource);
     return has_code && (retrieve->profile == NULL ||
@@ -55,10 +83,11 @@ static bool takes(const CqlEval *eval, const PlanRetrieve *retrieve, const Sourc
 
 /* Where a type's entries may be: with the person, and for what belongs to no person (Location,
    Medication …) with what all share. */
-static size_t sources_of(const CqlEval *eval, uint16_t type, Source sources[2])
+static size_t sources_of(const CqlEval *eval, const PlanRetrieve *retrieve, Source sources[2])
 {
     size_t count = 0;
-    if (eval->has_record)
+    uint16_t type = retrieve->type;
+    if (eval->has_record && !retrieve->is_shared)
         sources[count++] = (Source){eval->record, record_slice(eval->record, type)};
     if (eval->has_shared && !fhir_directory_table[type].is_patient_bound)
         sources[count++] = (Source){eval->shared, record_slice(eval->shared, type)};
@@ -87,7 +116,7 @@ CqlValue run_retrieve(CqlEval *eval, const CqlNode *node)
     const PlanRetrieve *retrieve = &eval->plan->retrieves.items[node->index];
     ValueVec items = {0};
     Source sources[2];
-    size_t count = sources_of(eval, retrieve->type, sources);
+    size_t count = sources_of(eval, retrieve, sources);
     for (size_t i = 0; i < count; i++)
         gather_entries(eval, retrieve, &sources[i], &items);
     CqlValue list = value_from_vec(&items);
@@ -101,7 +130,7 @@ CqlValue run_exists_retrieve(CqlEval *eval, const CqlNode *node)
 {
     const PlanRetrieve *retrieve = &eval->plan->retrieves.items[node->index];
     Source sources[2];
-    size_t count = sources_of(eval, retrieve->type, sources);
+    size_t count = sources_of(eval, retrieve, sources);
     for (size_t i = 0; i < count; i++) {
         eval->steps += sources[i].slice.count;
         for (uint32_t j = 0; j < sources[i].slice.count; j++) {
@@ -111,4 +140,152 @@ CqlValue run_exists_retrieve(CqlEval *eval, const CqlNode *node)
         }
     }
     return value_boolean(false);
+}
+
+/* --- retrieves of which something is known only for the person --- */
+
+typedef struct {
+    CqlEval *eval;
+    Vec(ConceptId) ids;
+    Vec(Str) texts;
+} Codes;
+
+static void add_code(Codes *codes, Str system, Str code)
+{
+    const ConceptDict *dict = codes->eval->plan->dict;
+    ConceptId id = dict == NULL ? CONCEPT_NONE : concept_dict_find(dict, system, code);
+    if (id != CONCEPT_NONE)
+        VEC_PUSH(codes->eval->context.arena, &codes->ids, id);
+}
+
+static void add_fhir_codes(Codes *codes, FhirNode node)
+{
+    ConceptId ids[64];
+    Arena *arena = codes->eval->context.arena;
+    if (fhir_kind(node) == FHIR_KIND_TEXT)
+        VEC_PUSH(arena, &codes->texts, fhir_text(node, arena));
+    size_t count = fhir_concepts(node, ids, COUNT_OF(ids));
+    for (size_t i = 0; i < count && i < COUNT_OF(ids); i++)
+        VEC_PUSH(arena, &codes->ids, ids[i]);
+}
+
+static void add_value_set(Codes *codes, const CqlVocabularyBody *body)
+{
+    for (size_t i = 0; body->set != NULL && i < body->set->count; i++) {
+        add_code(codes, body->set->codes[i].system, body->set->codes[i].code);
+        VEC_PUSH(codes->eval->context.arena, &codes->texts, body->set->codes[i].code);
+    }
+}
+
+static void add_codes(Codes *codes, CqlValue value) /* NOLINT(misc-no-recursion) */
+{
+    const CqlCodeBody *code = value.ptr;
+    const CqlConceptBody *concept = value.ptr;
+    switch (value.kind) {
+    case CQL_STRING:
+        VEC_PUSH(codes->eval->context.arena, &codes->texts, value_text(value));
+        break;
+    case CQL_CODE:
+        add_code(codes, code->system, code->code);
+        VEC_PUSH(codes->eval->context.arena, &codes->texts, code->code);
+        break;
+    case CQL_CONCEPT:
+        for (size_t i = 0; i < concept->count; i++)
+            add_code(codes, concept->codes[i].system, concept->codes[i].code);
+        break;
+    case CQL_VALUE_SET:
+        add_value_set(codes, value.ptr);
+        break;
+    case CQL_FHIR:
+        add_fhir_codes(codes, value_node(value));
+        break;
+    case CQL_LIST:
+        for (uint32_t i = 0; i < value.count; i++)
+            add_codes(codes, value_items(value)[i]);
+        break;
+    default:
+        break;
+    }
+}
+
+enum { REFERENCE_DEPTH_MAX = 24 };
+
+/* Whether some Reference within the node points to the resource. */
+static bool refers_to(FhirNode node, uint16_t type, Str id, Arena *arena, uint32_t depth)
+{
+    uint16_t of_type;
+    Str of_id;
+    FhirItems walk = fhir_items(node);
+    FhirNode item;
+    while (depth < REFERENCE_DEPTH_MAX && fhir_items_next(&walk, &item)) {
+        if (walk.is_null || fhir_kind(item) != FHIR_KIND_OBJECT)
+            continue;
+        if (item.type == FHIR_TYPE_Reference && fhir_reference(item, arena, &of_type, &of_id) &&
+            (of_type == type || of_type == FHIR_TYPE_NONE) && str_eq(of_id, id))
+            return true;
+        FhirElements elements = fhir_elements(item);
+        uint8_t element;
+        FhirNode value;
+        while (fhir_elements_next(&elements, &element, &value)) {
+            if (refers_to(value, type, id, arena, depth + 1))
+                return true;
+        }
+    }
+    return false;
+}
+
+/* Keeps of the list what refers to the resource. The person's own Patient has everything. */
+static CqlValue keep_related(CqlEval *eval, const CqlNode *node, CqlValue list, CqlValue related)
+{
+    Arena *arena = eval->context.arena;
+    ValueVec kept = {0};
+    if (related.kind == CQL_NULL)
+        return value_null();
+    if (related.kind != CQL_FHIR)
+        return eval_fail(eval, ERR_EVALUATION, node, "what stands before -> is no resource");
+    FhirNode about = value_node(related);
+    Str id = fhir_text(fhir_child_named(about, S("id")), arena);
+    if (about.type == FHIR_TYPE_Patient) {
+        if (eval->has_record && str_eq(id, record_person_id(eval->record)))
+            return list;
+        return eval_fail(eval, ERR_EVALUATION, node,
+                         "the record holds nothing of another person, Patient/%.*s", STR_ARG(id));
+    }
+    for (uint32_t i = 0; i < list.count && eval_charge(eval, node, 8); i++) {
+        if (refers_to(value_node(value_items(list)[i]), about.type, id, arena, 0))
+            VEC_PUSH(arena, &kept, value_items(list)[i]);
+    }
+    return value_from_vec(&kept);
+}
+
+static CqlValue keep_coded(CqlEval *eval, const CqlNode *node, CqlValue list, CqlValue value)
+{
+    const PlanRetrieveBy *by = node->detail;
+    Codes codes = {.eval = eval};
+    ConceptSet concepts = {.count = 0};
+    ValueVec kept = {0};
+    add_codes(&codes, value);
+    if (eval->plan->dict != NULL)
+        concepts =
+            concept_set_of(eval->context.arena, eval->plan->dict, codes.ids.items, codes.ids.count);
+    const Wanted wanted = {
+        .concepts = &concepts, .texts = codes.texts.items, .text_count = codes.texts.count};
+    for (uint32_t i = 0; i < list.count && eval_charge(eval, node, 1 + codes.texts.count / 16);
+         i++) {
+        FhirNode resource = value_node(value_items(list)[i]);
+        if (path_has(&wanted, by->path, 0, resource))
+            VEC_PUSH(eval->context.arena, &kept, value_items(list)[i]);
+    }
+    return value_from_vec(&kept);
+}
+
+CqlValue run_retrieve_by(CqlEval *eval, const CqlNode *node)
+{
+    const PlanRetrieveBy *by = node->detail;
+    CqlValue list = run_retrieve(eval, node);
+    if (by->related != NULL)
+        list = keep_related(eval, node, list, eval_node(eval, by->related));
+    if (by->codes != NULL && list.kind == CQL_LIST)
+        list = keep_coded(eval, node, list, eval_node(eval, by->codes));
+    return eval->failed ? value_null() : list;
 }

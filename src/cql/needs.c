@@ -208,7 +208,8 @@ static Empty look_at(Needs *needs, const CqlNode *node)
 {
     if (node->run == run_constant)
         return known(node->constant);
-    if (node->run == run_retrieve)
+    if (node->run == run_retrieve ||
+        (node->run == run_retrieve_by && ((const PlanRetrieveBy *)node->detail)->related == NULL))
         return look_retrieve(needs, node, value_list(NULL, 0));
     if (node->run == run_exists_retrieve)
         return look_retrieve(needs, node, value_boolean(false));

@@ -170,16 +170,36 @@ static bool path_text(Parser *parser, const Ast *node, Str *ret_path)
     return true;
 }
 
+/* A name, or names joined by dots, before an arrow. */
+static void parse_related(Parser *parser, AstRetrieve *retrieve)
+{
+    size_t arrow = 1;
+    while (parse_is(parser, arrow, ".") && arrow < LIMIT_CQL_DEPTH)
+        arrow += 2;
+    if (!parse_is(parser, arrow, "->"))
+        return;
+    size_t began = parser->at;
+    const Token *place = parse_peek(parser, 0);
+    Ast *node = parse_node(parser, AST_IDENTIFIER, place);
+    uint32_t parts = 0;
+    node->text = parse_name(parser, "the name of what the resources are related to");
+    while (parse_take_dot(parser, &parts)) {
+        Ast *member = parse_operator(parser, "", place, node, NULL);
+        member->kind = AST_MEMBER;
+        member->text = parse_any_name(parser, "a name");
+        node = member;
+    }
+    retrieve->related = parse_close(parser, began, node);
+    parse_next(parser);
+}
+
 /* [context -> Type : path comparator terminology] */
 Ast *parse_retrieve(Parser *parser)
 {
     Ast *node = parse_node(parser, AST_RETRIEVE, parse_next(parser));
     AstRetrieve *retrieve = ARENA_NEW(parser->arena, AstRetrieve);
     node->retrieve = retrieve;
-    if (parse_is(parser, 1, "->")) {
-        retrieve->context = parse_name(parser, "a context");
-        parse_next(parser);
-    }
+    parse_related(parser, retrieve);
     retrieve->type = parse_named_type(parser);
     if (parse_take(parser, ":")) {
         Ast *terminology = parse_expression(parser);

@@ -133,11 +133,19 @@ typedef struct {
     uint16_t type;
     const PlanProfile *profile;  /* NULL: any */
     const PlanNotDone *not_done; /* takes an entry beside the codes; NULL: none */
+    bool is_shared;              /* in the context Unfiltered: of what belongs to no person */
     bool has_codes;
     bool by_directory; /* codes are those of the directory's column; else path is read */
     uint8_t path[4];   /* element numbers, or 0 */
     ConceptSet concepts;
 } PlanRetrieve;
+
+/* A retrieve of which something is known only for the person in hand. */
+typedef struct {
+    CqlNode *codes;   /* or NULL */
+    CqlNode *related; /* the resource that it is about; or NULL */
+    uint8_t path[4];  /* of the codes */
+} PlanRetrieveBy;
 
 /* How deep evaluation and resolving may go in all, over definitions and functions: what fits into
    the stack of a thread with room to spare. */
@@ -274,6 +282,8 @@ CqlValue run_interval(CqlEval *eval, const CqlNode *node);
 CqlValue run_instance(CqlEval *eval, const CqlNode *node);
 CqlValue run_query(CqlEval *eval, const CqlNode *node);
 CqlValue run_retrieve(CqlEval *eval, const CqlNode *node);
+/* index: the retrieve without codes; detail: PlanRetrieveBy. */
+CqlValue run_retrieve_by(CqlEval *eval, const CqlNode *node);
 CqlValue run_exists_retrieve(CqlEval *eval, const CqlNode *node);
 CqlValue run_patient(CqlEval *eval, const CqlNode *node);
 
@@ -305,7 +315,6 @@ bool profile_fits(const PlanProfile *profile, FhirNode resource, Arena *arena);
 bool not_done_fits(const PlanNotDone *not_done, FhirNode resource);
 /* What FHIRHelpers would make of an element. */
 CqlValue value_of_fhir(Arena *arena, FhirNode node);
-ConceptSet concept_set_of_codes(const CqlPlan *plan, Arena *arena, CqlValue codes);
 
 /* The parts of a node in the order in which they are evaluated. Not into what it refers to. */
 void plan_children(const CqlNode *node, Arena *arena, PlanChildVec *ret_children);

@@ -55,7 +55,8 @@ static void describe(const CqlPlan *plan, const PlanChild *at, uint32_t depth, A
     strbuf_add(out, plan_node_kind(node));
     if (node->run == run_constant)
         add_constant(node, arena, out);
-    else if (node->run == run_retrieve || node->run == run_exists_retrieve)
+    else if (node->run == run_retrieve || node->run == run_exists_retrieve ||
+             node->run == run_retrieve_by)
         add_retrieve(plan, node->index, out);
     else
         add_reference(plan, node, out);
@@ -88,7 +89,8 @@ void cql_plan_describe(const CqlPlan *plan, size_t definition, StrBuf *out)
 
 static void count_uses(const CqlNode *node, Arena *arena, uint32_t *uses)
 {
-    if (node->run == run_retrieve || node->run == run_exists_retrieve)
+    if (node->run == run_retrieve || node->run == run_exists_retrieve ||
+        node->run == run_retrieve_by)
         uses[node->index]++;
     PlanChildVec children;
     plan_children(node, arena, &children);

@@ -45,6 +45,11 @@ void plan_children(const CqlNode *node, Arena *arena, PlanChildVec *ret_children
     *ret_children = (PlanChildVec){0};
     if (node->run == run_query)
         query_children(node->detail, arena, ret_children);
+    if (node->run == run_retrieve_by) {
+        const PlanRetrieveBy *by = node->detail;
+        add(ret_children, arena, "related to", S(""), by->related);
+        add(ret_children, arena, "codes", S(""), by->codes);
+    }
     for (uint32_t i = 0; i < node->count; i++)
         add(ret_children, arena, branch_role(node, i), S(""), node->args[i]);
 }
@@ -60,6 +65,10 @@ static Str operator_kind(CqlOperatorFn op)
                  {op_property_system, "Property"},
                  {op_property_tuple, "Property"},
                  {op_property_list, "Property"},
+                 {op_property_value, "Property"},
+                 {op_property_choice_value, "Property"},
+                 {op_property_path, "Property"},
+                 {op_fhir_or_value, "Convert"},
                  {op_fhir_value, "Convert"},
                  {op_convert, "Convert"},
                  {op_as, "As"},
@@ -98,6 +107,7 @@ Str plan_node_kind(const CqlNode *node)
                  {run_instance, "Instance"},
                  {run_query, "Query"},
                  {run_retrieve, "Retrieve"},
+                 {run_retrieve_by, "Retrieve"},
                  {run_exists_retrieve, "ExistsRetrieve"},
                  {run_patient, "Patient"}};
     for (size_t i = 0; i < COUNT_OF(kinds); i++) {

@@ -556,10 +556,24 @@ bool resolve_definition(Resolver *r, Definition *definition)
     return ok;
 }
 
+bool is_unfiltered(Str context)
+{
+    return str_eq(context, S("Unfiltered")) || str_eq(context, S("Population"));
+}
+
 CqlNode *resolve_reference(Resolver *r, const Ast *place, Definition *definition)
 {
     if (!resolve_definition(r, definition))
         return NULL;
+    /* From Unfiltered, a definition of persons means the list of its values for all of them. */
+    if (definition->constant == NULL && is_unfiltered(r->context) &&
+        str_eq(definition->ast->context, S("Patient"))) {
+        resolve_error(
+            r, place->line, place->column, "cql-context",
+            "in the context Unfiltered '%.*s' would be of all persons; a record is of one",
+            STR_ARG(definition->ast->name));
+        return NULL;
+    }
     if (definition->constant != NULL)
         return node_constant(r, place, definition->constant->constant, definition->constant->type);
     CqlNode *node = node_new(r, place, run_definition, definition->type);
@@ -581,8 +595,7 @@ static void number_definitions(Resolver *r, Library *library)
                                       .version = library->version,
                                       .name = ast->name,
                                       .type = S(""),
-                                      .is_unfiltered = str_eq(ast->context, S("Unfiltered")) ||
-                                                       str_eq(ast->context, S("Population")),
+                                      .is_unfiltered = is_unfiltered(ast->context),
                                       .file = library->ast->file,
                                       .line = ast->line};
         definition->index = (uint32_t)r->plan->definitions.count;

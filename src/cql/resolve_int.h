@@ -204,3 +204,5 @@ bool is_variable(const Resolver *r, Str name);
 /* A reference to it; resolves it first where needed. */
 CqlNode *resolve_reference(Resolver *r, const Ast *place, Definition *definition);
 bool resolve_definition(Resolver *r, Definition *definition);
+/* Whether a context is that of no person: Unfiltered, which was once called Population. */
+bool is_unfiltered(Str context);

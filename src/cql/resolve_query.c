@@ -273,6 +273,13 @@ static void add_code(Resolver *r, const CqlCodeBody *code, ConceptId *ids, size_
         ids[(*count)++] = id;
 }
 
+/* How the codes of a retrieve are written. */
+typedef struct {
+    const ModelClass *class;
+    Str path;
+    bool is_text; /* the element is a plain code, without a system */
+} RetrieveForm;
+
 static bool gather_codes(Resolver *r, CqlValue value, ConceptId *ids, size_t *count)
 {
     const CqlConceptBody *concept = value.ptr;
@@ -295,37 +302,66 @@ static bool gather_codes(Resolver *r, CqlValue value, ConceptId *ids, size_t *co
     }
 }
 
-static bool set_codes(Resolver *r, const Ast *ast, const ModelClass *class, Str path,
-                      PlanRetrieve *retrieve)
+/* Whether values of the type can be looked for as codes. */
+static bool can_be_codes(const CqlType *type) /* NOLINT(misc-no-recursion) */
+{
+    switch (type->kind) {
+    case TYPE_ANY:
+    case TYPE_STRING:
+    case TYPE_CODE:
+    case TYPE_CONCEPT:
+    case TYPE_VALUE_SET:
+    case TYPE_VOCABULARY:
+        return true;
+    case TYPE_FHIR:
+    case TYPE_CLASS:
+        return type->fhir == FHIR_TYPE_CodeableConcept || type->fhir == FHIR_TYPE_Coding ||
+               fhir_type_is_primitive(type->fhir);
+    case TYPE_LIST:
+        return can_be_codes(type->element);
+    case TYPE_CHOICE:
+        for (size_t i = 0; i < type->count; i++) {
+            if (can_be_codes(type->parts[i]))
+                return true;
+        }
+        return false;
+    default:
+        return false;
+    }
+}
+
+/* Codes that are known now go into the retrieve; those of the person, and texts, into *by. */
+static bool set_codes(Resolver *r, const Ast *ast, const RetrieveForm *form, PlanRetrieve *retrieve,
+                      PlanRetrieveBy *by)
 {
     CqlNode *node = resolve_expression(r, ast);
     if (node == NULL)
         return false;
-    retrieve->has_codes = true;
-    if (!node_is_constant(node)) {
-        resolve_error(
-            r, ast->line, ast->column, "cql-unsupported",
-            "codes of a retrieve that differ from person to person are not supported yet");
-        return false;
-    }
-    if (node->constant.kind == CQL_VALUE_SET) {
-        const CqlVocabularyBody *set = node->constant.ptr;
-        retrieve->concepts = set->bound;
-        if (class != NULL)
-            retrieve->not_done = class_not_done(r, class, path, set->id);
-        return true;
-    }
-    if (r->plan->dict == NULL)
-        return true;
-    ConceptId *ids = ARENA_ARRAY(r->arena, ConceptId, CODES_MAX);
-    size_t count = 0;
-    if (!gather_codes(r, node->constant, ids, &count)) {
+    if (!can_be_codes(node->type)) {
         resolve_error(r, ast->line, ast->column, "cql-type",
                       "a value set, code, concept or list of codes is expected, not %.*s",
                       STR_ARG(node->type->text));
         return false;
     }
-    retrieve->concepts = concept_set_of(r->arena, r->plan->dict, ids, count);
+    if (node_is_constant(node) && node->constant.kind == CQL_VALUE_SET && !form->is_text) {
+        const CqlVocabularyBody *set = node->constant.ptr;
+        retrieve->has_codes = true;
+        retrieve->concepts = set->bound;
+        if (form->class != NULL)
+            retrieve->not_done = class_not_done(r, form->class, form->path, set->id);
+        return true;
+    }
+    ConceptId *ids = ARENA_ARRAY(r->arena, ConceptId, CODES_MAX);
+    size_t count = 0;
+    bool is_known = node_is_constant(node) && !form->is_text &&
+                    (r->plan->dict == NULL || gather_codes(r, node->constant, ids, &count));
+    if (!is_known) {
+        by->codes = node;
+        return true;
+    }
+    retrieve->has_codes = true;
+    if (r->plan->dict != NULL)
+        retrieve->concepts = concept_set_of(r->arena, r->plan->dict, ids, count);
     return true;
 }
 
@@ -360,8 +396,9 @@ static bool is_directory_path(uint16_t type, const uint8_t *path)
     return false;
 }
 
-static bool set_path(Resolver *r, const Ast *ast, Str path, PlanRetrieve *retrieve)
+static bool set_path(Resolver *r, const Ast *ast, RetrieveForm *form, PlanRetrieve *retrieve)
 {
+    Str path = form->path;
     const FhirDirectoryInfo *info = &fhir_directory_table[retrieve->type];
     if (path.len == 0) {
         retrieve->by_directory = info->code.count > 0;
@@ -385,6 +422,7 @@ static bool set_path(Resolver *r, const Ast *ast, Str path, PlanRetrieve *retrie
         }
         retrieve->path[i] = element;
     }
+    form->is_text = fhir_type_is_primitive(type);
     retrieve->by_directory = is_directory_path(retrieve->type, retrieve->path);
     return true;
 }
@@ -402,7 +440,7 @@ static uint32_t add_retrieve(Resolver *r, const PlanRetrieve *retrieve)
     for (size_t i = 0; i < r->plan->retrieves.count; i++) {
         const PlanRetrieve *other = &r->plan->retrieves.items[i];
         if (other->type == retrieve->type && other->profile == retrieve->profile &&
-            other->has_codes == retrieve->has_codes &&
+            other->has_codes == retrieve->has_codes && other->is_shared == retrieve->is_shared &&
             other->by_directory == retrieve->by_directory &&
             memcmp(other->path, retrieve->path, sizeof(other->path)) == 0 &&
             (other->not_done == NULL) == (retrieve->not_done == NULL) &&
@@ -428,6 +466,61 @@ static const ModelClass *retrieved_class(const Resolver *r, const AstRetrieve *p
     return class;
 }
 
+/* Records are of one person each. In the context Unfiltered a retrieve of what belongs to persons
+   would be of all of them, and in a context other than Patient of somebody else's. */
+static bool is_retrievable_here(Resolver *r, const Ast *ast, uint16_t type)
+{
+    bool is_persons = fhir_directory_table[type].is_patient_bound || type == FHIR_TYPE_Patient;
+    if (is_unfiltered(r->context) && is_persons) {
+        resolve_error(
+            r, ast->line, ast->column, "cql-context",
+            "in the context Unfiltered [%.*s] would be of all persons; a record is of one",
+            STR_ARG(fhir_type_name(type)));
+        return false;
+    }
+    if (r->context.len == 0 || is_unfiltered(r->context) || str_eq(r->context, S("Patient")))
+        return true;
+    resolve_error(r, ast->line, ast->column, "cql-context",
+                  "records are of persons: in the context %.*s nothing can be retrieved; from the "
+                  "context Patient write [X -> %.*s], X being a %.*s of the record",
+                  STR_ARG(r->context), STR_ARG(fhir_type_name(type)), STR_ARG(r->context));
+    return false;
+}
+
+static bool set_related(Resolver *r, const Ast *ast, PlanRetrieveBy *by)
+{
+    const AstRetrieve *parts = ast->retrieve;
+    const Ast name = {
+        .kind = AST_IDENTIFIER, .line = ast->line, .column = ast->column, .text = parts->context};
+    const Ast *related = parts->context.len > 0 ? &name : parts->related;
+    if (related == NULL)
+        return true;
+    by->related = resolve_expression(r, related);
+    if (by->related == NULL)
+        return false;
+    const CqlType *type = by->related->type;
+    bool is_resource = (type->kind == TYPE_FHIR || type->kind == TYPE_CLASS) &&
+                       fhir_type_is_resource((FhirType)type->fhir);
+    if (!is_resource && type->kind != TYPE_CHOICE && type->kind != TYPE_ANY) {
+        resolve_error(r, related->line, related->column, "cql-type",
+                      "one resource is expected before ->, not %.*s", STR_ARG(type->text));
+        return false;
+    }
+    return true;
+}
+
+/* Where the codes of a retrieve stand: by its path, or where the directory has them from. */
+static void set_path_of_codes(const PlanRetrieve *retrieve, uint8_t *ret_path)
+{
+    const FhirDirectoryInfo *info = &fhir_directory_table[retrieve->type];
+    memcpy(ret_path, retrieve->path, sizeof(retrieve->path));
+    if (ret_path[0] != 0 || info->code.count == 0)
+        return;
+    const FhirElementPath *way = &fhir_directory_path_table[info->code.first];
+    for (uint8_t i = 0; i < way->count && i < sizeof(retrieve->path); i++)
+        ret_path[i] = way->number[i];
+}
+
 CqlNode *resolve_retrieve(Resolver *r, const Ast *ast)
 {
     const AstRetrieve *parts = ast->retrieve;
@@ -440,28 +533,35 @@ CqlNode *resolve_retrieve(Resolver *r, const Ast *ast)
                       STR_ARG(type->text));
         return NULL;
     }
-    if (parts->context.len > 0) {
-        resolve_error(r, ast->line, ast->column, "cql-unsupported",
-                      "retrieves of a related context are not supported yet");
+    if (!is_retrievable_here(r, ast, type->fhir))
         return NULL;
+    PlanRetrieve retrieve = {.type = type->fhir, .is_shared = is_unfiltered(r->context)};
+    PlanRetrieveBy by = {.codes = NULL};
+    RetrieveForm form = {.class = retrieved_class(r, parts, type), .path = parts->path};
+    if (form.class != NULL) {
+        retrieve.profile = class_profile(r, form.class);
+        form.path = form.path.len > 0 ? form.path : form.class->code_path;
+    } else if (form.path.len == 0 && fhir_directory_table[type->fhir].code.count == 0) {
+        form.path = fhir_code_path(r, type->fhir);
     }
-    PlanRetrieve retrieve = {.type = type->fhir};
-    Str path = parts->path;
-    const ModelClass *class = retrieved_class(r, parts, type);
-    if (class != NULL) {
-        retrieve.profile = class_profile(r, class);
-        path = path.len > 0 ? path : class->code_path;
-    } else if (path.len == 0 && fhir_directory_table[type->fhir].code.count == 0) {
-        path = fhir_code_path(r, type->fhir);
-    }
-    if (parts->terminology != NULL && (!set_path(r, ast, path, &retrieve) ||
-                                       !set_codes(r, parts->terminology, class, path, &retrieve)))
+    if (parts->terminology != NULL && (!set_path(r, ast, &form, &retrieve) ||
+                                       !set_codes(r, parts->terminology, &form, &retrieve, &by)))
         return NULL;
+    if (!set_related(r, ast, &by))
+        return NULL;
+    if (by.codes != NULL)
+        set_path_of_codes(&retrieve, by.path);
     /* By the directory, the path says nothing more. */
-    if (retrieve.by_directory)
+    if (retrieve.by_directory || by.codes != NULL)
         memset(retrieve.path, 0, sizeof(retrieve.path));
-    CqlNode *node = node_new(r, ast, run_retrieve, type_list(r->types, type));
+    if (by.codes != NULL)
+        retrieve.by_directory = false;
+    bool is_by = by.codes != NULL || by.related != NULL;
+    CqlNode *node =
+        node_new(r, ast, is_by ? run_retrieve_by : run_retrieve, type_list(r->types, type));
     node->index = add_retrieve(r, &retrieve);
     node->flags = NODE_IMPURE;
+    if (is_by)
+        node->detail = arena_copy(r->arena, &by, sizeof(by));
     return node;
 }

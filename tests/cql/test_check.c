@@ -1,7 +1,7 @@
 /*
  * Runs the tables tests/cql/cases/check-*.tsv: what a set of libraries is told by the checker; and
  * tests/cql/cases/values-*.tsv: what the definitions of the last library are worth for the person
- * anna of tests/cql/data ("name = value", " | " between; the first error where there are any).
+ * lena of tests/cql/data ("name = value", " | " between; the first error where there are any).
  *
  * A row is a name, the libraries and the findings, tabs between. Libraries are texts with \n for
  * line ends, `;;` between several: they are called 1.cql, 2.cql … in that order. Findings are
@@ -110,7 +110,7 @@ static Str values(Checker *checker, Str sources)
     if (!make_plan(checker, sources))
         return findings(checker->arena, &checker->diags);
     CqlEval *eval = cql_eval_create(checker->plan);
-    if (CHECK(record_find(checker->fixture.batch, S("anna"), &row)))
+    if (CHECK(record_find(checker->fixture.batch, S("lena"), &row)))
         cql_eval_begin(eval, (Record){.batch = checker->fixture.batch, .row = row});
     size_t last = cql_libraries_count(checker->libraries) - 1;
     for (size_t i = 0; i < cql_plan_definition_count(checker->plan); i++) {
@@ -138,8 +138,8 @@ static void init_checker(Checker *checker, Arena *arena)
     *checker = (Checker){.arena = arena, .sets = value_sets_create(arena)};
     diag_init(&checker->diags, arena);
     fixture_init(&checker->fixture, arena);
-    CHECK_OK(io_read_file(arena, S("tests/cql/data/persons.ndjson"), 0, &text, &err), &err);
-    fixture_add(&checker->fixture, text, S("persons.ndjson"));
+    CHECK_OK(io_read_file(arena, S("tests/cql/data/language.ndjson"), 0, &text, &err), &err);
+    fixture_add(&checker->fixture, text, S("language.ndjson"));
     CHECK(fixture_finish(&checker->fixture, &err));
     CHECK_OK(io_read_file(arena, S("tests/cql/data/value-sets.json"), 0, &text, &err), &err);
     value_sets_add(checker->sets, text, S("value-sets.json"), &checker->diags);
@@ -193,6 +193,16 @@ TEST(findings_of_calls)
 TEST(findings_of_expressions)
 {
     run_table(arena, "tests/cql/cases/check-expressions.tsv", check);
+}
+
+TEST(values_of_retrieves)
+{
+    run_table(arena, "tests/cql/cases/values-retrieves.tsv", values);
+}
+
+TEST(findings_of_contexts)
+{
+    run_table(arena, "tests/cql/cases/check-contexts.tsv", check);
 }
 
 TEST(values_of_the_language)
