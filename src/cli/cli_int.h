@@ -118,6 +118,10 @@ void help_command(const CommandSpec *command, StrBuf *out);
 void help_man(Str word, StrBuf *out);
 void help_markdown(StrBuf *out);
 
+/* --- cmd_settle.c --- */
+/* braid settle with --aggregates: a contract worked out from tables. */
+ExitCode cmd_settle_tables(Cli *cli);
+
 /* --- the commands --- */
 #define COMMAND(name, text, arguments, least, most, run, options, says, description, examples)     \
     ExitCode run(Cli *cli);

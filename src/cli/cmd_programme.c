@@ -243,6 +243,8 @@ ExitCode cmd_measure(Cli *cli)
 
 ExitCode cmd_settle(Cli *cli)
 {
+    if (cli_has(cli, OPTION_AGGREGATES))
+        return cmd_settle_tables(cli);
     ProgrammeOptions options = {.stages = {[STAGE_SETTLE] = true}, .is_forced = true};
     return run_stages(cli, &options);
 }

@@ -275,7 +275,7 @@ static void read_party(ContractReader *reader, const YamlNode *node, ContractPar
     const YamlNode *each = yaml_find(node, S("each"));
     if (each != NULL && contract_word(reader, each, "word", WORDS(eaches), &index))
         party->each = (PartyEach)index;
-    if (party->each == EACH_ATTRIBUTED_PRACTICE && party->role != PARTY_PROVIDER)
+    if (party->each != EACH_ONE && party->role == PARTY_PAYER)
         contract_refuse(reader, CONTRACT_REFUSAL_PARTY_ROLE, each,
                         "a payer is one party; leave \"each\" out or write role: provider");
 }
@@ -431,8 +431,17 @@ ErrorCode contract_check(Arena *arena, Str text, Str file, const ContractKnown *
     const YamlNode *attribution = yaml_find(root, S("attribution"));
     if (attribution != NULL)
         (void)!attribution_rule_parse(&reader.yaml, attribution, &contract->attribution);
+    contract->has_attribution = attribution != NULL;
     read_rounding(&reader, yaml_find(root, S("rounding")));
-    contract_read_clauses(&reader, member_list(&reader, root, S("clauses")));
+    contract->rate_scale = 1;
+    for (int32_t i = 0; i < contract->rate_digits; i++)
+        contract->rate_scale *= 10;
+    contract_read_dimensions(&reader, yaml_find(root, S("dimensions")));
+    contract_read_inputs(&reader, yaml_find(root, S("inputs")));
+    contract_read_output(&reader, yaml_find(root, S("output")));
+    contract_read_clauses(&reader, member_list(&reader, root, S("clauses")),
+                          yaml_find(root, S("values")));
+    contract_check_output(&reader, yaml_find(root, S("output")));
     read_approval(&reader, yaml_find(root, S("approval")));
     if (diags->counts[SEVERITY_ERROR] != errors)
         return ERR_DOCUMENT;

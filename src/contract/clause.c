@@ -3,7 +3,7 @@
  * of the clause that the row names. The readers of parameters are a table; a new kind that uses
  * them anew adds nothing here.
  */
-#include "contract/contract_int.h"
+#include "contract/graph_int.h"
 
 typedef struct {
     ContractReader *reader;
@@ -280,13 +280,13 @@ static void check_fit(const ClauseReader *clause)
                         "a year has no fifteenth; write first-day or last-day");
 }
 
-static const ContractParty *read_party_of(const ClauseReader *clause, Str key, PartyRole role)
+static const ContractParty *read_party(const ClauseReader *clause, const YamlNode *node, Str key,
+                                       PartyRole role)
 {
     const ContractReader *reader = clause->reader;
     const Contract *contract = reader->contract;
-    const YamlNode *node = yaml_find(clause->node, key);
     Str id;
-    if (node == NULL || !contract_text(reader, node, &id))
+    if (!contract_text(reader, node, &id))
         return NULL;
     Str *ids = ARENA_ARRAY(reader->arena, Str, contract->party_count);
     for (size_t i = 0; i < contract->party_count; i++)
@@ -300,17 +300,57 @@ static const ContractParty *read_party_of(const ClauseReader *clause, Str key, P
         return NULL;
     }
     const ContractParty *party = &contract->parties[index];
-    if (party->role != role)
+    if (party->role != role && party->role != PARTY_PARTNER)
         contract_refuse(reader, CONTRACT_REFUSAL_PARTY_ROLE, node,
                         "\"%.*s\" is a %s and cannot stand in \"%.*s\"; name a %s there",
                         STR_ARG(id), party->role == PARTY_PAYER ? "payer" : "provider",
                         STR_ARG(key), role == PARTY_PAYER ? "payer" : "provider");
-    else if (role == PARTY_PROVIDER && party->each != EACH_ATTRIBUTED_PRACTICE)
-        contract_refuse(reader, CONTRACT_REFUSAL_PARTY_ROLE, node,
+    return party;
+}
+
+/* One party, or for `to` a list of them. */
+static void read_parties(const ClauseReader *clause, Clause *ret_clause)
+{
+    Arena *arena = clause->reader->arena;
+    const YamlNode *from = yaml_find(clause->node, S("from"));
+    const YamlNode *to = yaml_find(clause->node, S("to"));
+    if (from != NULL)
+        ret_clause->from = read_party(clause, from, S("from"), PARTY_PAYER);
+    if (to == NULL)
+        return;
+    bool is_list = to->kind == YAML_SEQUENCE && to->count > 0;
+    size_t count = is_list ? to->count : 1;
+    const ContractParty **list = ARENA_ZARRAY(arena, const ContractParty *, count);
+    bool ok = true;
+    for (size_t i = 0; i < count; i++) {
+        const YamlNode *node = is_list ? &to->items[i] : to;
+        list[i] = read_party(clause, node, S("to"), PARTY_PROVIDER);
+        ok = ok && list[i] != NULL;
+        if (list[i] != NULL && is_list && list[i]->each != EACH_ONE)
+            contract_refuse(clause->reader, CONTRACT_REFUSAL_PARTY_ROLE, node,
+                            "\"%.*s\" stands for several parties already; name it alone",
+                            STR_ARG(list[i]->id));
+    }
+    if (!ok)
+        return;
+    ret_clause->to = list[0];
+    ret_clause->to_list = list;
+    ret_clause->to_count = count;
+}
+
+/* A clause that counts persons pays the practices that they are attributed to. */
+static void check_attributed(const ClauseReader *clause, const Clause *read)
+{
+    const ContractReader *reader = clause->reader;
+    if (read->to != NULL && (read->to->each != EACH_ATTRIBUTED_PRACTICE || read->to_count > 1))
+        contract_refuse(reader, CONTRACT_REFUSAL_PARTY_ROLE, yaml_find(clause->node, S("to")),
                         "\"%.*s\" has nobody attributed to it; write each: attributed-practice at "
                         "that party",
-                        STR_ARG(id));
-    return party;
+                        STR_ARG(read->to->id));
+    if (!reader->contract->has_attribution)
+        contract_refuse(reader, CONTRACT_REFUSAL_CLAUSE_MEMBER, clause->node,
+                        "the clause counts persons by practice, and the contract has no "
+                        "\"attribution\" that says whose they are");
 }
 
 static void read_kind(ClauseReader *clause, Clause *ret_clause)
@@ -325,11 +365,26 @@ static void read_kind(ClauseReader *clause, Clause *ret_clause)
         ret_clause->kind = clause->kind->name;
         return;
     }
+    ret_clause->is_graph = true;
+    if (str_eq(name, S("graph"))) {
+        ret_clause->kind = S("graph");
+        return;
+    }
+    ret_clause->macro = macro_find(clause->reader, name);
+    if (ret_clause->macro != NULL) {
+        ret_clause->kind = ret_clause->macro->name;
+        return;
+    }
     size_t count;
+    size_t macro_count;
     const ClauseKind *kinds = contract_kinds(&count);
-    Str *names = ARENA_ARRAY(reader->arena, Str, count);
+    const ClauseMacroText *macros = contract_macros(&macro_count);
+    Str *names = ARENA_ARRAY(reader->arena, Str, count + macro_count + 1);
     for (size_t i = 0; i < count; i++)
         names[i] = kinds[i].name;
+    for (size_t i = 0; i < macro_count; i++)
+        names[count++] = macros[i].name;
+    names[count++] = S("graph");
     contract_refuse(reader, CONTRACT_REFUSAL_KIND_UNKNOWN, node, "unknown kind \"%.*s\"%.*s",
                     STR_ARG(str_slice(name, 0, 64)),
                     STR_ARG(contract_hint(reader->arena, name, (Words){names, count})));
@@ -343,6 +398,7 @@ static void read_clause(ContractReader *reader, const YamlNode *node, Clause *re
         return;
     }
     ret_clause->line = node->line;
+    ret_clause->column = node->column;
     for (size_t i = 0; i < COUNT_OF(common_keys); i++)
         (void)yaml_get(&reader->yaml, node, common_keys[i].name);
     const YamlNode *id = yaml_find(node, S("id"));
@@ -351,11 +407,11 @@ static void read_clause(ContractReader *reader, const YamlNode *node, Clause *re
     const YamlNode *title = yaml_find(node, S("title"));
     if (title != NULL)
         (void)contract_text(reader, title, &ret_clause->title);
-    ret_clause->from = read_party_of(&clause, S("from"), PARTY_PAYER);
-    ret_clause->to = read_party_of(&clause, S("to"), PARTY_PROVIDER);
+    read_parties(&clause, ret_clause);
     read_kind(&clause, ret_clause);
     if (clause.kind == NULL)
         return;
+    check_attributed(&clause, ret_clause);
     check_members(&clause);
     read_parts(&clause);
     check_fit(&clause);
@@ -363,7 +419,34 @@ static void read_clause(ContractReader *reader, const YamlNode *node, Clause *re
     ret_clause->node_count = clause.node_count;
 }
 
-void contract_read_clauses(ContractReader *reader, const YamlNode *list)
+/* Clauses that are graphs, after the heads of all are known: one may name another. */
+static void read_graphs(ContractReader *reader, const YamlNode *list, const YamlNode *values)
+{
+    Contract *contract = reader->contract;
+    GraphReader graph = {.reader = reader};
+    scope_init(&graph.contract, &graph, UINT32_MAX);
+    graph.clauses = ARENA_ZARRAY(reader->arena, ClauseState, list->count + 1);
+    for (size_t i = 0; i < contract->input_count; i++) {
+        map_put(&graph.contract.by_name, contract->inputs[i].name, i);
+        VEC_PUSH(reader->arena, &graph.contract.entries,
+                 (ScopeEntry){
+                     .name = contract->inputs[i].name, .kind = ENTRY_INPUT, .input = (uint32_t)i});
+    }
+    if (values != NULL)
+        graph_add_entries(&graph.contract, values);
+    for (size_t i = 0; i < list->count; i++)
+        graph.clauses[i].yaml = &list->items[i];
+    for (size_t i = 0; i < list->count; i++)
+        if (reader->contract_clauses[i].is_graph && reader->contract_clauses[i].kind.len > 0)
+            graph_read_clause(&graph, (uint32_t)i);
+    for (size_t i = 0; values != NULL && i < graph.contract.entries.count; i++)
+        if (graph.contract.entries.items[i].kind == ENTRY_NODE)
+            (void)graph_resolve_name(&graph.contract, values, graph.contract.entries.items[i].name);
+    contract->nodes = graph.nodes.items;
+    contract->node_count = graph.nodes.count;
+}
+
+void contract_read_clauses(ContractReader *reader, const YamlNode *list, const YamlNode *values)
 {
     if (list == NULL)
         return;
@@ -387,4 +470,6 @@ void contract_read_clauses(ContractReader *reader, const YamlNode *list)
     }
     reader->contract->clauses = clauses;
     reader->contract->clause_count = list->count;
+    reader->contract_clauses = clauses;
+    read_graphs(reader, list, values);
 }

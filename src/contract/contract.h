@@ -23,6 +23,7 @@
 #include "base/decimal.h"
 #include "base/money.h"
 #include "base/yaml.h"
+#include "contract/graph.h"
 
 /* --- the words of the language: enums and their texts come from choice.def and others --- */
 
@@ -168,6 +169,17 @@ typedef struct {
 
 /* --- the document --- */
 
+/* A kind of clause as it was read from its table. */
+typedef struct {
+    Str name;
+    const YamlNode *root;
+    const YamlNode *parameters;
+    const YamlNode *graph;
+    const YamlNode *pays;
+    const YamlNode *shows;
+    const YamlNode *reasons;
+} Macro;
+
 typedef struct {
     Str id;
     PartyRole role;
@@ -186,7 +198,23 @@ typedef struct {
     const ClauseNode *nodes; /* the last one is what is paid */
     size_t node_count;
     uint32_t line;
+    uint32_t column;
+    /* Of a clause that is a graph: */
+    const ContractParty *const *to_list; /* all that are paid, when several are named */
+    size_t to_count;
+    const Macro *macro; /* its kind; NULL: the clause has a graph of its own */
+    bool is_graph;
+    NodeId pays;
+    const GraphReason *reasons;
+    size_t reason_count;
+    const GraphShown *shows;
+    size_t show_count;
 } Clause;
+
+typedef struct {
+    Str name;
+    Str is; /* a dimension, clause, amount, amount-minor, reason, or what the clause shows */
+} ContractColumn;
 
 typedef struct {
     Str id;
@@ -202,6 +230,17 @@ typedef struct {
     Rounding rounding;
     RoundAt round_at;
     int32_t rate_digits; /* most digits behind the point that an amount may have */
+    int64_t rate_scale;  /* 10 to that power */
+    const Dimension *dimensions;
+    size_t dimension_count;
+    const ContractInput *inputs;
+    size_t input_count;
+    const GraphNode *nodes; /* operands before what uses them */
+    size_t node_count;
+    bool has_attribution;
+    /* How lines are written: the name of each member, and what it is. Empty: all there is. */
+    const ContractColumn *columns;
+    size_t column_count;
     const Clause *clauses;
     size_t clause_count;
     Str author;
@@ -250,7 +289,76 @@ const Clause *contract_find_clause(const Contract *contract, Str id);
 /* Every indicator that some clause pays for, each once, in order of first use. */
 size_t contract_indicators(const Contract *contract, Arena *arena, const Str **ret_ids);
 
+/* The dimensions of a clause's lines, when what it pays has these: rounding at the party or the
+   period takes all others together. */
+DimensionMask contract_line_dimensions(const Contract *contract, DimensionMask dims);
+
+/* --- working it out --- */
+
+/* Facts: what the inputs are. Filled by whoever reads or counts them, then frozen by
+   contract_evaluate(). */
+typedef struct ContractFacts ContractFacts;
+ContractFacts *contract_facts_new(Arena *arena, const Contract *contract);
+Arena *contract_facts_arena(ContractFacts *facts);
+/* The number of a text, for a key. */
+int32_t contract_facts_symbol(ContractFacts *facts, Str text);
+typedef enum { FACT_ADDED, FACT_SAME, FACT_DIFFERENT } FactAdded;
+/* One value of an input. `key` has one number for each dimension of the input, in order. Nothing is
+   added where there is a value for the key already. */
+FactAdded contract_facts_add(ContractFacts *facts, size_t input, const int32_t *key, Ratio value);
+/* One value of a dimension that is an attribute of others. */
+FactAdded contract_facts_add_attribute(ContractFacts *facts, size_t dimension, const int32_t *key,
+                                       int32_t value);
+
+typedef struct {
+    Str name;
+    Ratio value;
+    bool has_value;
+    Unit unit;
+} OutcomeValue;
+
+typedef struct {
+    const int32_t *key; /* by the dimensions of the clause's lines */
+    Ratio exact;
+    int64_t minor;
+    Str reason;
+    const OutcomeValue *shows; /* as many as the clause has */
+} OutcomeLine;
+
+typedef struct {
+    const Clause *clause;
+    DimensionMask dims;
+    uint32_t width;
+    const OutcomeLine *lines; /* by key: party, then period, ... */
+    size_t line_count;
+    int64_t total_minor;
+} OutcomeClause;
+
+typedef struct {
+    const Contract *contract;
+    const Str *symbols; /* text of a symbol: in order of bytes */
+    const OutcomeClause *clauses;
+    size_t clause_count;
+} Outcome;
+
+/* Works all clauses out. Findings name the clause's place (`file`) and the key that lacks a value;
+   with any, ERR_REFUSED. The same facts in any order give the same outcome. */
+MUST_USE ErrorCode contract_evaluate(Arena *arena, const Contract *contract, ContractFacts *facts,
+                                     Str file, DiagList *diags, const Outcome **ret_outcome);
+/* The part of a line's key that is of the dimension, as text; empty when lines have no such
+   dimension. */
+Str outcome_key_text(Arena *arena, const Outcome *outcome, const OutcomeClause *clause,
+                     const OutcomeLine *line, size_t dimension);
+/* "USD 1,234.50", "2.34 %"-less plain text of a value by its unit. */
+Str outcome_value_text(Arena *arena, const Contract *contract, Unit unit, Ratio value);
+
 /* --- the table of kinds, for documentation --- */
+
+typedef struct {
+    Str name;
+    Str text; /* YAML */
+} ClauseMacroText;
+const ClauseMacroText *contract_macros(size_t *ret_count);
 
 typedef struct {
     Primitive primitive;

@@ -36,6 +36,8 @@ typedef struct {
     Arena *arena;
     const ContractKnown *known; /* never NULL */
     Contract *contract;         /* being filled */
+    Clause *contract_clauses;   /* those of the contract, being filled */
+    Vec(const Macro *) macros;  /* those that have been read */
 } ContractReader;
 
 /* Adds a finding at the node. */
@@ -58,8 +60,13 @@ Str contract_hint(Arena *arena, Str word, Words words);
 /* Position of the word, or SIZE_MAX. */
 size_t contract_words_find(Words words, Str word);
 
-/* The document's clauses into the contract. */
-void contract_read_clauses(ContractReader *reader, const YamlNode *list);
+/* Dimensions and inputs into the contract. */
+void contract_read_dimensions(ContractReader *reader, const YamlNode *mapping);
+void contract_read_inputs(ContractReader *reader, const YamlNode *mapping);
+void contract_read_output(ContractReader *reader, const YamlNode *mapping);
+void contract_check_output(ContractReader *reader, const YamlNode *mapping);
+/* The document's clauses into the contract, with the values that they share (or NULL). */
+void contract_read_clauses(ContractReader *reader, const YamlNode *list, const YamlNode *values);
 /* A rate table: a list of cells, or one amount for everyone. `gate` is the clause's, or NULL. */
 void contract_read_rate(const ContractReader *reader, const YamlNode *node, const Gate *gate,
                         RateTable *table);

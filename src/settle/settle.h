@@ -146,3 +146,20 @@ size_t settle_practices(const SettleResult *result, Arena *arena, const Str **re
    NULL). What is wrong becomes findings (rule "settle-sums"). */
 MUST_USE ErrorCode settle_check(const SettleResult *result, Str out, Ledger *ledger,
                                 DiagList *diags, Error *err);
+
+/* --- from tables, without persons --- */
+
+typedef struct {
+    Str name; /* for findings */
+    Str text; /* TSV or CSV with a line of column names */
+} SettleTable;
+
+/* Reads what a contract's inputs are out of tables. A table either has the columns `input` and
+   `value` (one value a line), or a column for each input that it gives; the other columns are keys
+   by the names of dimensions. An empty cell is no value. What is wrong becomes findings with file
+   and line and gives ERR_REFUSED. */
+MUST_USE ErrorCode settle_read_tables(const Contract *contract, const SettleTable *tables,
+                                      size_t count, ContractFacts *facts, DiagList *diags);
+/* The lines of an outcome as one JSON document, and for people. */
+void settle_outcome_json(Arena *arena, const Outcome *outcome, StrBuf *out);
+void settle_outcome_text(Arena *arena, const Outcome *outcome, StrBuf *out);
