@@ -27,7 +27,7 @@ LAYERS = [
 LEVEL = {folder: level for level, folders in enumerate(LAYERS) for folder in folders}
 # base is the exception with more than one public header.
 BASE_HEADERS = {f"base/{name}.h" for name in (
-    "base decimal money date json json_index yaml csv xml io pages threads progress test limits").split()}
+    "base decimal money ratio date json json_index yaml csv xml io pages threads progress test limits").split()}
 INCLUDE = re.compile(r'^\s*#\s*include\s*(["<])([^">]+)[">]')
 
 
