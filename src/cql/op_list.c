@@ -100,7 +100,7 @@ OP(op_index_of)
 
 static CqlValue part(CqlValue list, uint32_t from, uint32_t to)
 {
-    return value_list(value_items(list) + from, to - from);
+    return from == to ? value_list(NULL, 0) : value_list(value_items(list) + from, to - from);
 }
 
 OP(op_tail)

@@ -88,3 +88,8 @@ TEST(reference_of_dates_intervals_and_lists)
 {
     run_table(arena, "tests/cql/cases/reference-times-and-lists.tsv", 400);
 }
+
+TEST(reference_of_literals_queries_and_phrases)
+{
+    run_table(arena, "tests/cql/cases/reference-language.tsv", 150);
+}
