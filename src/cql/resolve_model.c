@@ -437,9 +437,11 @@ static void gather_others(Resolver *r, const ModelClass *class, const StrVec *ac
 
 const PlanProfile *class_profile(Resolver *r, const ModelClass *class)
 {
-    if (class->identifier.len == 0 ||
-        str_starts_with(class->identifier, S("http://hl7.org/fhir/StructureDefinition/")) ==
-            (class->target.len == 0))
+    /* A class on a whole FHIR type has no profile of its own. */
+    bool is_plain =
+        class->target.len == 0 &&
+        str_starts_with(class->identifier, S("http://hl7.org/fhir/StructureDefinition/"));
+    if (class->identifier.len == 0 || is_plain)
         return NULL;
     for (size_t i = 0; i < r->profiles.count; i++) {
         if (r->profiles.items[i]->class == class)
