@@ -38,6 +38,7 @@ typedef struct {
     size_t printed;       /* units */
     uint64_t failed;
     DiagList *diags;
+    Map said;  /* warnings that stand in diags: each is said once a run */
     Error err; /* the first that was not one person's */
 } Run;
 
@@ -134,6 +135,19 @@ static void begin_unit(Unit *unit)
     diag_init(&unit->diags, unit->arena);
 }
 
+/* What a record says wrongly, many may: a warning is said for the first person alone. */
+static void add_findings(Run *run, const DiagList *diags)
+{
+    VEC_FOREACH (const Diag, diag, &diags->kept) {
+        bool is_warning = diag->severity != SEVERITY_ERROR;
+        if (is_warning && map_has(&run->said, diag->text))
+            continue;
+        if (is_warning)
+            map_put(&run->said, str_copy(run->cli->arena, diag->text), 1);
+        diag_add(run->diags, diag);
+    }
+}
+
 static ErrorCode print_unit(Run *run, Unit *unit, Error *err)
 {
     Str text = strbuf_str(&unit->lines);
@@ -143,7 +157,7 @@ static ErrorCode print_unit(Run *run, Unit *unit, Error *err)
         code = error_set(err, ERR_LIMIT, "the values of %d persons are too long", UNIT_PERSONS);
     else if (text.len > 0 && fwrite(text.ptr, 1, text.len, stdout) != text.len)
         code = error_set(err, ERR_IO, "cannot write the result (error %d)", errno);
-    diag_append(run->diags, &unit->diags);
+    add_findings(run, &unit->diags);
     run->failed += unit->failed;
     arena_destroy(unit->arena);
     unit->arena = NULL;
@@ -231,6 +245,7 @@ static ErrorCode run_plan(Cli *cli, Run *run, size_t threads)
     run->evals = ARENA_ARRAY(cli->arena, CqlEval *, threads);
     for (size_t i = 0; i < threads; i++)
         run->evals[i] = cql_eval_create(run->plan);
+    map_init(&run->said, cli->arena);
     pthread_mutex_init(&run->lock, NULL);
     ErrorCode code = is_one ? run_one(run) : run_all(run, threads);
     pthread_mutex_destroy(&run->lock);

@@ -190,8 +190,58 @@ def test_repl(_folder):
     check("repl: a finding has its column", "input:1:3: error:" in result.stderr, result.stderr)
 
 
+def test_explain(folder):
+    base = ("cql", "explain", LIBRARY, "--data", SAMPLE, "--person", "person-01",
+            "--expression", "Is Controlled")
+    result = braid(*base)
+    check("explain: the values of parts", result.returncode == 0
+          and "  true  LessOrEqual  \"Latest Value\" <= 7.5 '%'" in result.stdout, result.stdout)
+    check("explain: facts behind them", "<- Observation/observation-0005 2020-03-24" in result.stdout,
+          result.stdout)
+    clauses = json.loads(braid(*base, "--json").stdout)["clauses"]
+    root = clauses[0]
+    text = Path(LIBRARY).read_text().splitlines()[root["line"] - 1]
+    check("explain: clause results", root["value"] is True
+          and text[root["column"] - 1:root["endColumn"]] == "\"Latest Value\" <= 7.5 '%'", root)
+    retrieve = next(clause for clause in clauses if clause["kind"] == "Retrieve")
+    check("explain: clause facts", len(retrieve["facts"]) == 3, retrieve)
+    result = braid(*base, "--html", folder / "page.html")
+    page = (folder / "page.html").read_text()
+    check("explain: spans nest", page.count("<span") == page.count("</span>") > 10
+          and 'class="true"' in page and result.stdout == "", page.count("<span"))
+    result = braid("cql", "explain", LIBRARY, "--expression", "Is Controlled")
+    check("explain: the plan", "LessOrEqual" in result.stdout and "retrieve #0" in result.stdout,
+          result.stdout)
+    result = braid("cql", "explain", LIBRARY, "--json")
+    check("explain: json is of a person", result.returncode == 2, result.stderr)
+
+
+def test_bad_units(folder):
+    """A unit that is none gives null, one warning a run, and stops nothing."""
+    library = folder / "units.cql"
+    library.write_text("""library U using FHIR version '4.0.1' context Patient
+define Heavy: exists ([Observation] O where (O.value as FHIR.Quantity) > 5 'kg')
+""")
+    lines = [json.dumps({"resourceType": "Patient", "id": f"p{i}"}) for i in range(50)]
+    lines += [json.dumps({"resourceType": "Observation", "id": f"o{i}", "status": "final",
+                          "code": {"text": "weight"}, "subject": {"reference": f"Patient/p{i}"},
+                          "valueQuantity": {"value": 150, "unit": "lbs" if i % 2 else "kg",
+                                            "code": "lbs" if i % 2 else "kg",
+                                            "system": "http://unitsofmeasure.org"}})
+              for i in range(50)]
+    (folder / "data.ndjson").write_text("\n".join(lines) + "\n")
+    for threads in (1, 2, 7):
+        result = braid("cql", "run", library, "--data", folder / "data.ndjson", "--threads", threads)
+        values = [json.loads(line)["values"]["Heavy"] for line in result.stdout.splitlines()]
+        check("bad units: ends with 0", result.returncode == 0, result.stderr)
+        check("bad units: the others are compared", (values.count(True), values.count(False)) == (25, 25),
+              values)
+        check("bad units: said once", result.stderr.count("'lbs' is no unit of UCUM") == 1
+              and "[lb_av]" in result.stderr, result.stderr)
+
+
 def main():
-    for test in (test_repl, test_same_bytes, test_errors_of_persons, test_bad_calls, test_includes, test_suite_form):
+    for test in (test_explain, test_bad_units, test_repl, test_same_bytes, test_errors_of_persons, test_bad_calls, test_includes, test_suite_form):
         with tempfile.TemporaryDirectory() as folder:
             test(Path(folder))
     for line in wrong:
