@@ -31,14 +31,14 @@ static ErrorCode find_command(Cli *cli, size_t count, const Str *words, size_t *
 {
     Str two = count < 2 ? words[0]
                         : str_format(cli->arena, "%.*s %.*s", STR_ARG(words[0]), STR_ARG(words[1]));
-    for (size_t i = 0; i < cli_command_count; i++) {
-        bool is_one = str_eq(cli_commands[i].name, words[0]);
-        if (!is_one && !str_eq(cli_commands[i].name, two))
-            continue;
-        cli->command = &cli_commands[i];
-        *ret_used = is_one ? 1 : 2;
-        return ERR_OK;
-    }
+    /* The longer name first: `measure check` is no argument of `measure`. */
+    for (size_t used = count < 2 ? 1 : 2; used > 0; used--)
+        for (size_t i = 0; i < cli_command_count; i++)
+            if (str_eq(cli_commands[i].name, used == 1 ? words[0] : two)) {
+                cli->command = &cli_commands[i];
+                *ret_used = used;
+                return ERR_OK;
+            }
     Str family = str_format(cli->arena, "%.*s ", STR_ARG(words[0]));
     StrBuf members;
     strbuf_init(&members, cli->arena, 0);

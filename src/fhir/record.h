@@ -112,6 +112,7 @@ typedef struct {
     bool is_shared;             /* a batch of resources of no person: one row, no Patient needed */
     Arena *scratch;             /* what is needed until finish has ended, to be used again by the
                                    caller; NULL: one of its own */
+    bool keeps_repeated;        /* several resources of one type and id are all kept */
     RecordRefusalFn on_refusal; /* may be NULL */
     void *context;
 } RecordBuilderOptions;

@@ -285,8 +285,10 @@ static void refuse_all(Finish *finish)
         size_t size = 16;
         while (size < 2 * (size_t)person->count)
             size *= 2;
-        memset(slots, 0, size * sizeof *slots);
-        refuse_twins(finish, person, slots, size - 1);
+        if (!finish->builder->options.keeps_repeated) {
+            memset(slots, 0, size * sizeof *slots);
+            refuse_twins(finish, person, slots, size - 1);
+        }
         finish->persons[kept++] = *person;
     }
     finish->person_count = kept;

@@ -70,8 +70,8 @@ static void add_cql(MeasureContent *content, Str text, Str file, const LibraryNa
     size_t before = cql_libraries_count(content->libraries);
     bool is_added = of == NULL
                         ? cql_libraries_add(content->libraries, text, file, content->diags)
-                        : cql_libraries_add_as(content->libraries, text, file, of->name,
-                                               of->version, content->diags);
+                        : cql_libraries_add_as(content->libraries, text, file, of->version,
+                                               content->diags);
     if (!is_added || cql_libraries_count(content->libraries) == before)
         return;
     keep_name(content, of == NULL ? S("") : of->url, cql_libraries_name(content->libraries, before),

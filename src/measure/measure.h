@@ -16,6 +16,10 @@
 #include "base/progress.h"
 #include "base/yaml.h"
 #include "cql/cql.h"
+#include "measure/check.h"
+#include "measure/content.h"
+#include "measure/definition.h"
+#include "measure/evaluate.h"
 #include "store/store.h"
 
 /* A register: the persons for whom a CQL definition is true. */

@@ -32,5 +32,7 @@ struct MeasurePlan {
     IndicatorPlan *indicators;
 };
 
+/* False when it is none; white space is passed over. */
+bool measure_decode_base64(Arena *arena, Str text, Str *ret_bytes);
 /* A resource in a few words: what it is, and its value where it has one. */
 Str evidence_describe(Arena *arena, FhirNode resource);

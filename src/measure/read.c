@@ -344,7 +344,7 @@ static void check_parts(const Reader *reader, Place of, const MeasureGroup *grou
             finding(reader, SEVERITY_ERROR, place, "measure-population",
                     "there are two populations %.*s", STR_ARG(parts[each->part].code));
         if (!str_is_empty(each->reference) && !has_population(group, each->reference))
-            finding(reader, SEVERITY_ERROR, place, "measure-reference",
+            finding(reader, SEVERITY_WARNING, place, "measure-reference",
                     "its criteria refer to the population \"%.*s\", which the group does not have",
                     STR_ARG(each->reference));
     }
