@@ -115,8 +115,7 @@ ExitCode cmd_measure_check(Cli *cli)
     if (report.measures.count == 0) {
         cli_show_findings(cli, &diags);
         (void)error_set(&cli->err, ERR_NOT_FOUND, "%.*s: there is no test case of a measure%s",
-                        STR_ARG(options.ig),
-                        str_is_empty(options.measure) ? "" : " of that name");
+                        STR_ARG(options.ig), str_is_empty(options.measure) ? "" : " of that name");
         return cli_fail(cli);
     }
     if (cli_has(cli, OPTION_JSON)) {

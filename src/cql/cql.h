@@ -128,9 +128,6 @@ typedef struct {
     Str name;
     Str type;           /* CQL type name: "System.Boolean", "List<FHIR.Observation>" */
     bool is_boolean;    /* type is System.Boolean */
-    bool is_list;
-    uint16_t item_type; /* FhirType of a list's items, also behind a class of a model; else
-                           FHIR_TYPE_NONE */
     bool is_unfiltered; /* context Unfiltered: needs no person */
     bool is_usable;     /* false: it was not asked for, or could not be resolved */
     Str file;
@@ -153,7 +150,6 @@ typedef struct {
     Str name;
     size_t operand_count;
     Str operand; /* type name of the first operand; empty without operands */
-    uint16_t operand_type; /* its FhirType, also behind a class; else FHIR_TYPE_NONE */
     Str type;    /* of the result */
     Str file;
     uint32_t line;

@@ -22,10 +22,8 @@ typedef struct {
 
 static void finding(CaseReader *reader, Severity severity, Str file, const char *rule, Str text)
 {
-    diag_add(reader->diags, &(Diag){.severity = severity,
-                                    .file = file,
-                                    .rule = str_from_c(rule),
-                                    .text = text});
+    diag_add(reader->diags,
+             &(Diag){.severity = severity, .file = file, .rule = str_from_c(rule), .text = text});
 }
 
 /* --- the resources of a case --- */
@@ -184,8 +182,9 @@ static void finish_case(CaseReader *reader, Str folder, Str name, size_t first_i
         reader->inputs.count = first_input;
         if (reader->report == NULL && is_wanted(reader, folder, each.measure))
             finding(reader, SEVERITY_WARNING, name, "measure-case",
-                    str_format(reader->arena, "%.*s: the case has no MeasureReport that says what "
-                                              "is expected",
+                    str_format(reader->arena,
+                               "%.*s: the case has no MeasureReport that says what "
+                               "is expected",
                                STR_ARG(folder)));
         return;
     }
@@ -299,8 +298,8 @@ static ErrorCode build(CaseReader *reader, MeasureCases *cases, Error *err)
     cases->batch = batch;
     for (size_t i = 0; i < cases->cases.count; i++) {
         MeasureCase *each = &cases->cases.items[i];
-        each->is_usable = each->is_usable &&
-                          record_find(batch, str_format(reader->arena, "%zu", i), &each->row);
+        each->is_usable =
+            each->is_usable && record_find(batch, str_format(reader->arena, "%zu", i), &each->row);
     }
     return ERR_OK;
 }

@@ -13,7 +13,8 @@ typedef struct {
     MeasureDifferenceVec *out;
 } Comparison;
 
-static void differ(const Comparison *comparison, Str population, Str stratum, Str expected, Str found)
+static void differ(const Comparison *comparison, Str population, Str stratum, Str expected,
+                   Str found)
 {
     MeasureDifference difference = {.group = comparison->group_name,
                                     .population = population,
@@ -116,8 +117,8 @@ static Str observed_text(const Comparison *comparison, size_t population,
     return observations_text(comparison->arena, values, count);
 }
 
-/* Whether an entry of the expected report is one of this observation: it has its id, with the number
-   of the episode behind it, or the group has no other. */
+/* Whether an entry of the expected report is one of this observation: it has its id, with the
+   number of the episode behind it, or the group has no other. */
 static bool is_of(const MeasureGroup *group, size_t population, const JsonValue *entry)
 {
     Str id = json_find_text(entry, S("id"));
@@ -208,7 +209,8 @@ static Str concept_text(const JsonValue *concept)
 {
     Str text = json_find_text(concept, S("text"));
     const JsonValue *codings = json_find(concept, S("coding"));
-    if (!str_is_empty(text) || codings == NULL || codings->kind != JSON_ARRAY || codings->count == 0)
+    if (!str_is_empty(text) || codings == NULL || codings->kind != JSON_ARRAY ||
+        codings->count == 0)
         return text;
     return json_find_text(&codings->items[0], S("code"));
 }
@@ -361,7 +363,8 @@ static ErrorCode check_period(const Checker *checker, MeasurePeriod period, Erro
                                  .period = period,
                                  .dict = checker->cases.dict};
     MeasureSet *set;
-    ErrorCode code = measure_set_create(checker->arena, &options, checker->options->diags, &set, err);
+    ErrorCode code =
+        measure_set_create(checker->arena, &options, checker->options->diags, &set, err);
     if (code != ERR_OK)
         return code;
     MeasureWorker *worker = measure_worker_create(set);
@@ -379,8 +382,9 @@ static void sum_up(const Checker *checker, MeasureCheckReport *report)
     const MeasureCaseVec *cases = &checker->cases.cases;
     for (size_t i = 0; i < cases->count; i++) {
         const MeasureCase *each = &cases->items[i];
-        MeasureCheckResult *result =
-            report->measures.count == 0 ? NULL : &report->measures.items[report->measures.count - 1];
+        MeasureCheckResult *result = report->measures.count == 0
+                                         ? NULL
+                                         : &report->measures.items[report->measures.count - 1];
         if (result == NULL || !str_eq(result->name, each->measure_name)) {
             MeasureCheckResult next = {.name = each->measure_name, .results = &checker->results[i]};
             VEC_PUSH(checker->arena, &report->measures, next);

@@ -3,13 +3,13 @@
  *
  * A case is a folder of resources (or one Bundle) of one person with the MeasureReport that is
  * expected, as content guides keep them below input/tests/measure/<measure>/<case> or
- * input/tests/<measure>/<case>, or as tests-<case>-bundle.json beside a measure. The report's period is
- * the measurement period of its case. All resources of a case belong to its person, also those that
- * name no patient, and none is dropped for having an id that another has.
+ * input/tests/<measure>/<case>, or as tests-<case>-bundle.json beside a measure. The report's
+ * period is the measurement period of its case. All resources of a case belong to its person, also
+ * those that name no patient, and none is dropped for having an id that another has.
  *
  * Compared are the counts of every population that the report has, group by group, the values of
- * observations (in any order; a report cannot tell 0 from none), and the populations of strata. Of a
- * Boolean stratifier only the stratum "true" is compared: what authoring tools write beside it is
+ * observations (in any order; a report cannot tell 0 from none), and the populations of strata. Of
+ * a Boolean stratifier only the stratum "true" is compared: what authoring tools write beside it is
  * the complement of the report and no count.
  */
 #pragma once
@@ -67,8 +67,8 @@ typedef Vec(MeasureCheckResult) MeasureCheckResultVec;
 
 typedef struct {
     Str ig;
-    Str measure;              /* empty: all */
-    double (*seconds)(void);  /* a clock, or NULL */
+    Str measure;             /* empty: all */
+    double (*seconds)(void); /* a clock, or NULL */
     DiagList *diags;
 } MeasureCheckOptions;
 

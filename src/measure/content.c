@@ -37,12 +37,11 @@ MeasureContent *measure_content_create(Arena *arena, DiagList *diags)
     return content;
 }
 
-static void finding(MeasureContent *content, Severity severity, Str file, const char *rule, Str text)
+static void finding(MeasureContent *content, Severity severity, Str file, const char *rule,
+                    Str text)
 {
-    diag_add(content->diags, &(Diag){.severity = severity,
-                                     .file = file,
-                                     .rule = str_from_c(rule),
-                                     .text = text});
+    diag_add(content->diags,
+             &(Diag){.severity = severity, .file = file, .rule = str_from_c(rule), .text = text});
 }
 
 /* --- libraries --- */
@@ -68,10 +67,9 @@ static void keep_name(MeasureContent *content, Str url, Str name, Str version)
 static void add_cql(MeasureContent *content, Str text, Str file, const LibraryName *of)
 {
     size_t before = cql_libraries_count(content->libraries);
-    bool is_added = of == NULL
-                        ? cql_libraries_add(content->libraries, text, file, content->diags)
-                        : cql_libraries_add_as(content->libraries, text, file, of->version,
-                                               content->diags);
+    bool is_added = of == NULL ? cql_libraries_add(content->libraries, text, file, content->diags)
+                               : cql_libraries_add_as(content->libraries, text, file, of->version,
+                                                      content->diags);
     if (!is_added || cql_libraries_count(content->libraries) == before)
         return;
     keep_name(content, of == NULL ? S("") : of->url, cql_libraries_name(content->libraries, before),
@@ -175,9 +173,10 @@ static void add_source(MeasureContent *content, Str text, Str file)
 static void add_measure(MeasureContent *content, const JsonValue *resource, Str file)
 {
     Measure measure;
-    Str key = str_format(content->arena, "%.*s|%.*s|%.*s", STR_ARG(json_find_text(resource, S("url"))),
-                         STR_ARG(json_find_text(resource, S("version"))),
-                         STR_ARG(json_find_text(resource, S("name"))));
+    Str key =
+        str_format(content->arena, "%.*s|%.*s|%.*s", STR_ARG(json_find_text(resource, S("url"))),
+                   STR_ARG(json_find_text(resource, S("version"))),
+                   STR_ARG(json_find_text(resource, S("name"))));
     bool is_new;
     (void)map_intern(&content->seen, key, 0, &is_new);
     if (is_new && measure_read(content->arena, resource, file, content->diags, &measure))
@@ -193,7 +192,8 @@ static void add_resource(MeasureContent *content, const JsonValue *resource, Str
         add_library(content, resource, file);
 }
 
-/* The value of the first "resourceType" near the beginning; empty when it must be parsed to know. */
+/* The value of the first "resourceType" near the beginning; empty when it must be parsed to know.
+ */
 static Str leading_type(Str text)
 {
     Str head = str_slice(text, 0, 400);
@@ -374,7 +374,8 @@ ErrorCode measure_content_add(MeasureContent *content, Str path, Error *err)
     static const Str parts[] = {STR_INIT("input/resources"), STR_INIT("input/vocabulary"),
                                 STR_INIT("input/cql")};
     if (!io_exists(path))
-        return error_set(err, ERR_NOT_FOUND, "%.*s: there is no such file or folder", STR_ARG(path));
+        return error_set(err, ERR_NOT_FOUND, "%.*s: there is no such file or folder",
+                         STR_ARG(path));
     if (!io_is_dir(path)) {
         add_file(content, path);
         return ERR_OK;

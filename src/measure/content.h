@@ -1,5 +1,6 @@
 /*
- * content -- published measures with what they need: CQL libraries and value sets, wherever they are.
+ * content -- published measures with what they need: CQL libraries and value sets, wherever they
+ * are.
  *
  * A source is a file or a folder: a Measure, Library or ValueSet resource, a Bundle of them, CQL
  * text, a FHIR package (.tgz), a folder of such files, or a content guide's repository, of which

@@ -1,16 +1,22 @@
 /*
- * definition -- a measure as it was published: groups of populations, each named by a CQL definition.
+ * definition -- a measure as it was published: groups of populations, each named by a CQL
+ * definition.
  *
- * What a FHIR R4 Measure resource says (with the extensions of the Quality Measure guide), read into
- * plain structures: nothing is looked up in libraries yet. Everything lives in the arena that it was
- * read into and is never changed afterwards.
+ * What a FHIR R4 Measure resource says (with the extensions of the Quality Measure guide), read
+ * into plain structures: nothing is looked up in libraries yet. Everything lives in the arena that
+ * it was read into and is never changed afterwards.
  */
 #pragma once
 
 #include "base/date.h"
 #include "base/json.h"
 
-typedef enum { SCORING_COHORT, SCORING_PROPORTION, SCORING_RATIO, SCORING_CONTINUOUS } MeasureScoring;
+typedef enum {
+    SCORING_COHORT,
+    SCORING_PROPORTION,
+    SCORING_RATIO,
+    SCORING_CONTINUOUS
+} MeasureScoring;
 
 /* What a population is for. The order is that in which the parts of a group are decided. */
 typedef enum {
@@ -49,7 +55,8 @@ typedef struct {
     MeasurePart part;
     Str description;
     MeasureCriteria criteria;
-    Str reference; /* of an observation, numerator or denominator: id of the population it rests on */
+    Str reference; /* of an observation, numerator or denominator: id of the population it rests on
+                    */
     MeasureAggregate aggregate; /* of an observation */
 } MeasurePopulation;
 
@@ -73,7 +80,8 @@ typedef struct {
     Str title; /* of its code, or empty */
     Str description;
     MeasureScoring scoring;
-    Str basis; /* "boolean" or a resource type; empty: as the initial population's definition has it */
+    Str basis; /* "boolean" or a resource type; empty: as the initial population's definition has it
+                */
     Str improvement; /* "increase", "decrease" or empty */
     Str rate_aggregation;
     const MeasurePopulation *populations; /* at most MEASURE_POPULATIONS_MAX */
@@ -126,7 +134,7 @@ Str measure_name(const Measure *measure);
 /* "Group_1", or "group 1" where the group has no id. */
 Str measure_group_name(Arena *arena, const MeasureGroup *group);
 
-/* Reads a Measure resource. Findings name file, line and element; a group with an error is left out,
-   false when nothing is left of the measure. */
+/* Reads a Measure resource. Findings name file, line and element; a group with an error is left
+   out, false when nothing is left of the measure. */
 bool measure_read(Arena *arena, const JsonValue *resource, Str file, DiagList *diags,
                   Measure *ret_measure);

@@ -2,11 +2,11 @@
  * evaluate -- what published measures say of one person, and of many together.
  *
  * A MeasureSet is any number of measures compiled into one plan, for one period and the dictionary
- * of the records to come. It is immutable and shared by threads. A MeasureWorker (one a thread) turns
- * to a person and decides all groups of all measures, each in the order that the specification gives:
- * initial population, denominator, exclusion, numerator, its exclusion, exception; for a continuous
- * variable measure population, exclusion, observations. What rests on another population is asked
- * only of its members.
+ * of the records to come. It is immutable and shared by threads. A MeasureWorker (one a thread)
+ * turns to a person and decides all groups of all measures, each in the order that the
+ * specification gives: initial population, denominator, exclusion, numerator, its exclusion,
+ * exception; for a continuous variable measure population, exclusion, observations. What rests on
+ * another population is asked only of its members.
  *
  * A group counts *episodes*: the resources in its populations, or, on the basis boolean, the
  * person, who is one episode without a resource. An error while one measure is evaluated costs that
@@ -74,9 +74,9 @@ typedef struct {
 
 typedef struct {
     bool is_failed;
-    Str failure; /* why */
+    Str failure;                      /* why */
     const MeasureGroupResult *groups; /* by group of the measure; empty where it is not usable */
-    bool is_in; /* in an initial population of some group */
+    bool is_in;                       /* in an initial population of some group */
 } MeasureResult;
 
 typedef struct MeasureWorker MeasureWorker;

@@ -174,15 +174,14 @@ static Str last_part(Str url)
     return str_slice(url, from, url.len);
 }
 
-/* The n-th extension with that last part of its url; NULL when there are no more. The guides name the
-   same thing in several name spaces (cqfm-, cqf-, crmi-), so the prefix does not count. */
+/* The n-th extension with that last part of its url; NULL when there are no more. The guides name
+   the same thing in several name spaces (cqfm-, cqf-, crmi-), so the prefix does not count. */
 static const JsonValue *find_extension(const JsonValue *of, Str name, size_t nth)
 {
     const JsonValue *list = json_find(of, S("extension"));
     for (size_t i = 0; list != NULL && list->kind == JSON_ARRAY && i < list->count; i++) {
         Str url = last_part(json_find_text(&list->items[i], S("url")));
-        if (url.len >= name.len &&
-            str_eq(str_slice(url, url.len - name.len, name.len), name) &&
+        if (url.len >= name.len && str_eq(str_slice(url, url.len - name.len, name.len), name) &&
             (url.len == name.len || url.ptr[url.len - name.len - 1] == '-') && nth-- == 0)
             return &list->items[i];
     }
@@ -202,7 +201,8 @@ static Str concept_text(const JsonValue *concept)
 {
     Str text = json_find_text(concept, S("text"));
     const JsonValue *codings = json_find(concept, S("coding"));
-    if (!str_is_empty(text) || codings == NULL || codings->kind != JSON_ARRAY || codings->count == 0)
+    if (!str_is_empty(text) || codings == NULL || codings->kind != JSON_ARRAY ||
+        codings->count == 0)
         return text;
     text = json_find_text(&codings->items[0], S("display"));
     return str_is_empty(text) ? json_find_text(&codings->items[0], S("code")) : text;
@@ -274,9 +274,10 @@ static MeasureAggregate read_aggregate(const Reader *reader, Place of)
         if (is_same)
             return (MeasureAggregate)i;
     }
-    finding(reader, SEVERITY_ERROR, of, "measure-aggregate",
-            "the aggregate method \"%.*s\" is none of count, sum, average, median, minimum, maximum",
-            STR_ARG(text));
+    finding(
+        reader, SEVERITY_ERROR, of, "measure-aggregate",
+        "the aggregate method \"%.*s\" is none of count, sum, average, median, minimum, maximum",
+        STR_ARG(text));
     return AGGREGATE_NONE;
 }
 
@@ -350,8 +351,9 @@ static void check_parts(const Reader *reader, Place of, const MeasureGroup *grou
     }
     for (size_t i = 0; i < PART_COUNT; i++)
         if ((allowed[group->scoring].must >> i & 1) != 0 && (seen >> i & 1) == 0)
-            finding(reader, SEVERITY_ERROR, of, "measure-population", "a %.*s needs a population %.*s",
-                    STR_ARG(scorings[group->scoring].code), STR_ARG(parts[i].code));
+            finding(reader, SEVERITY_ERROR, of, "measure-population",
+                    "a %.*s needs a population %.*s", STR_ARG(scorings[group->scoring].code),
+                    STR_ARG(parts[i].code));
     if (initial > 2)
         finding(reader, SEVERITY_ERROR, of, "measure-population",
                 "a ratio has at most two initial populations");
@@ -458,9 +460,10 @@ static void read_supplements(const Reader *reader, Place of)
     for (size_t i = 0; i < count; i++) {
         Place place = item(reader, member(reader, of, S("supplementalData")), i);
         const JsonValue *usages;
-        supplements[i] = (MeasureSupplement){.id = json_find_text(place.value, S("id")),
-                                             .text = concept_text(json_find(place.value, S("code"))),
-                                             .criteria = read_criteria(reader, place)};
+        supplements[i] =
+            (MeasureSupplement){.id = json_find_text(place.value, S("id")),
+                                .text = concept_text(json_find(place.value, S("code"))),
+                                .criteria = read_criteria(reader, place)};
         size_t usage_count = list_of(place, S("usage"), &usages);
         for (size_t j = 0; j < usage_count; j++)
             supplements[i].is_risk_adjustment |=
@@ -491,7 +494,8 @@ static void read_period(const Reader *reader, Place of)
     Measure *measure = reader->measure;
     measure->period_start = json_find_text(period, S("start"));
     measure->period_end = json_find_text(period, S("end"));
-    if (period != NULL && (str_is_empty(measure->period_start) || str_is_empty(measure->period_end)))
+    if (period != NULL &&
+        (str_is_empty(measure->period_start) || str_is_empty(measure->period_end)))
         finding(reader, SEVERITY_WARNING, member(reader, of, S("effectivePeriod")),
                 "measure-period", "the effective period has no %s",
                 str_is_empty(measure->period_end) ? "end" : "start");

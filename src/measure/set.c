@@ -96,8 +96,8 @@ static void finding(const Planner *planner, const Measure *measure, const Measur
 
 static void add_root(Planner *planner, const MeasureEntry *entry, const MeasureCriteria *criteria)
 {
-    CqlRoot root = {.library = entry->library, .version = entry->version,
-                    .name = criteria->expression};
+    CqlRoot root = {
+        .library = entry->library, .version = entry->version, .name = criteria->expression};
     if (!str_is_empty(criteria->library) && !str_eq(criteria->library, entry->library))
         root = (CqlRoot){.library = criteria->library, .name = criteria->expression};
     VEC_PUSH(planner->arena, &planner->roots, root);
@@ -197,7 +197,6 @@ static bool find_criterion(const Planner *planner, const MeasureEntry *entry,
     return true;
 }
 
-
 /* --- groups --- */
 
 /* The basis by its name, or by what the initial population gives where none is named. */
@@ -276,8 +275,9 @@ static int initial_of(const MeasureGroup *group, const MeasurePopulation *popula
     if (named >= 0)
         return named;
     int found = measure_group_find(group, PART_INITIAL);
-    for (size_t i = (size_t)found + 1; population->part == PART_NUMERATOR &&
-                                       group->scoring == SCORING_RATIO && i < group->population_count;
+    for (size_t i = (size_t)found + 1;
+         population->part == PART_NUMERATOR && group->scoring == SCORING_RATIO &&
+         i < group->population_count;
          i++)
         if (group->populations[i].part == PART_INITIAL)
             found = (int)i;

@@ -26,8 +26,7 @@ MeasureWorker *measure_worker_create(const MeasureSet *set)
     Arena *arena = arena_create(0);
     MeasureWorker *worker = malloc(sizeof(*worker));
     ASSERT(worker != NULL);
-    *worker =
-        (MeasureWorker){.set = set, .eval = cql_eval_create(set->cql), .arena = arena};
+    *worker = (MeasureWorker){.set = set, .eval = cql_eval_create(set->cql), .arena = arena};
     return worker;
 }
 
@@ -310,8 +309,8 @@ const MeasureResult *measure_worker_ask(MeasureWorker *worker, size_t measure)
             result->groups = ARENA_ZARRAY(worker->arena, MeasureGroupResult, count);
             return result;
         }
-        groups[i] = (MeasureGroupResult){.episodes = decision.episodes,
-                                         .episode_count = decision.count};
+        groups[i] =
+            (MeasureGroupResult){.episodes = decision.episodes, .episode_count = decision.count};
         result->is_in |= decision.count > 0;
     }
     return result;
