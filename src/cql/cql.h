@@ -126,8 +126,11 @@ typedef struct {
     Str library;
     Str version;
     Str name;
-    Str type;           /* CQL type name: "System.Boolean", "List<FHIR.Observation>" */
-    bool is_boolean;    /* type is System.Boolean */
+    Str type;        /* CQL type name: "System.Boolean", "List<FHIR.Observation>" */
+    bool is_boolean; /* type is System.Boolean */
+    bool is_list;
+    uint16_t item_type; /* FhirType of a list's items, also behind a class of a model; else
+                           FHIR_TYPE_NONE */
     bool is_unfiltered; /* context Unfiltered: needs no person */
     bool is_usable;     /* false: it was not asked for, or could not be resolved */
     Str file;
@@ -149,8 +152,9 @@ typedef struct {
     Str version;
     Str name;
     size_t operand_count;
-    Str operand; /* type name of the first operand; empty without operands */
-    Str type;    /* of the result */
+    Str operand;           /* type name of the first operand; empty without operands */
+    uint16_t operand_type; /* its FhirType, also behind a class; else FHIR_TYPE_NONE */
+    Str type;              /* of the result */
     Str file;
     uint32_t line;
 } CqlFunction;

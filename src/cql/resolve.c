@@ -402,6 +402,12 @@ static void give_back(Resolver *r, const Focus *focus)
     r->diags = focus->diags;
 }
 
+static uint16_t fhir_behind(const CqlType *type)
+{
+    bool is_fhir = type->kind == TYPE_FHIR || type->kind == TYPE_CLASS;
+    return is_fhir ? type->fhir : (uint16_t)FHIR_TYPE_NONE;
+}
+
 static bool define_expression(Resolver *r, Definition *definition)
 {
     PlanDefinition *plan = r->plan->definitions.items[definition->index];
@@ -413,6 +419,8 @@ static bool define_expression(Resolver *r, Definition *definition)
     plan->levels = r->deepest - r->depth;
     plan->facts.type = body->type->text;
     plan->facts.is_boolean = body->type->kind == TYPE_BOOLEAN;
+    plan->facts.is_list = body->type->kind == TYPE_LIST;
+    plan->facts.item_type = plan->facts.is_list ? fhir_behind(body->type->element) : FHIR_TYPE_NONE;
     plan->facts.is_usable = true;
     definition->type = body->type;
     if (node_is_constant(body))
@@ -458,8 +466,10 @@ static bool define_function(Resolver *r, Definition *definition)
                                          .type = body->type->text,
                                          .file = definition->library->ast->file,
                                          .line = ast->line}};
-    if (ast->operand_count > 0)
+    if (ast->operand_count > 0) {
         function->facts.operand = definition->operands[0]->text;
+        function->facts.operand_type = fhir_behind(definition->operands[0]);
+    }
     VEC_PUSH(r->arena, &r->plan->bodies, body);
     definition->type = body->type;
     return true;
