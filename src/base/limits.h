@@ -21,4 +21,7 @@
 #define LIMIT_CONCEPT_TEXT_BYTES   4096
 #define LIMIT_VALUE_SET_INCLUSION  32 /* value sets that include one another, deep */
 #define LIMIT_MEMORY_DEFAULT_BYTES ((size_t)1 << 30)
+/* Less cannot be kept to; and so much each thread of a load has to have. */
+#define LIMIT_MEMORY_MIN_BYTES    ((size_t)64 << 20)
+#define LIMIT_MEMORY_THREAD_BYTES ((size_t)32 << 20)
 #define LIMIT_THREADS_MAX          256

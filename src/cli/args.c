@@ -218,6 +218,23 @@ ErrorCode cli_size(Cli *cli, OptionId option, size_t *ret_value)
     return ERR_OK;
 }
 
+ErrorCode cli_memory(Cli *cli, size_t *ret_memory, int64_t *threads)
+{
+    size_t memory = LIMIT_MEMORY_DEFAULT_BYTES;
+    ErrorCode code = cli_size(cli, OPTION_MEMORY, &memory);
+    if (code != ERR_OK)
+        return code;
+    if (memory < LIMIT_MEMORY_MIN_BYTES)
+        return error_set(&cli->err, ERR_USAGE,
+                         "--memory: a load cannot keep to less than %zuM, and %.*s are given",
+                         LIMIT_MEMORY_MIN_BYTES >> 20, STR_ARG(cli_text(cli, OPTION_MEMORY)));
+    size_t enough_for = memory / LIMIT_MEMORY_THREAD_BYTES;
+    if ((uint64_t)*threads > enough_for)
+        *threads = (int64_t)enough_for;
+    *ret_memory = memory;
+    return ERR_OK;
+}
+
 ErrorCode cli_day(Cli *cli, OptionId option, int32_t *ret_day)
 {
     if (!cli_has(cli, option))

@@ -66,7 +66,7 @@ ExitCode cmd_load(Cli *cli)
         return cli_fail(cli);
     }
     if (cli_number(cli, OPTION_THREADS, 1, LIMIT_THREADS_MAX, &threads) != ERR_OK ||
-        cli_size(cli, OPTION_MEMORY, &options.memory_max) != ERR_OK ||
+        cli_memory(cli, &options.memory_max, &threads) != ERR_OK ||
         cli_size(cli, OPTION_MAX_RESOURCE, &options.resource_bytes_max) != ERR_OK)
         return cli_fail(cli);
     if (cli_check_output(cli, "--refused", options.refused_path, options.sources,

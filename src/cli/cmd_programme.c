@@ -20,7 +20,7 @@ static ErrorCode read_options(Cli *cli, ProgrammeOptions *options)
     int64_t persons = REPORT_PERSONS_DEFAULT;
     if (cli_number(cli, OPTION_THREADS, 1, LIMIT_THREADS_MAX, &threads) != ERR_OK ||
         cli_number(cli, OPTION_REPORT_PERSONS, 0, REPORT_PERSONS_MAX, &persons) != ERR_OK ||
-        cli_size(cli, OPTION_MEMORY, &options->memory_max) != ERR_OK ||
+        cli_memory(cli, &options->memory_max, &threads) != ERR_OK ||
         cli_size(cli, OPTION_MAX_RESOURCE, &options->resource_bytes_max) != ERR_OK ||
         cli_day(cli, OPTION_POSTING_DAY, &options->posting_day) != ERR_OK ||
         cli_day(cli, OPTION_THROUGH, &options->through_day) != ERR_OK)

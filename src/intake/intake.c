@@ -48,6 +48,7 @@ typedef struct {
     Seen *seen;
     uint64_t repeated;
     uint64_t documents;
+    uint64_t shared_bytes;
 } Worker;
 
 struct Load {
@@ -61,6 +62,7 @@ struct Load {
     Source *source;
     Sink *sink;
     Spill *spill;
+    uint64_t shared_bytes;
     ConceptBuilder *concepts;
     FhirReaderOptions reader_options;
     StoreWriter *writer; /* NULL: batches are kept in memory */
@@ -196,6 +198,7 @@ static ErrorCode pass_on(Worker *worker, const FhirParsed *parsed, uint32_t inde
             return ERR_OK;
         }
         item.person_id = (Str){0};
+        worker->shared_bytes += sizeof(record) + record.tape_size + facts->id.len;
         return spill_add(worker->load->spill, worker->number, BUCKET_COUNT, &item, err);
     }
     record.person_hash = str_hash(facts->patient_id);
@@ -373,6 +376,7 @@ static const FineCount *join_counts(Load *load)
         const Worker *worker = &load->workers[i];
         load->report->repeated += worker->repeated;
         load->report->documents += worker->documents;
+        load->shared_bytes += worker->shared_bytes;
         for (size_t k = 0; k < FINE_COUNT; k++) {
             fine[k].bytes += worker->fine[k].bytes;
             fine[k].persons += worker->fine[k].persons;
@@ -448,6 +452,8 @@ static ErrorCode merge_all(Load *load, Error *err)
         .renumber = renumber,
         .threads = load->threads,
         .memory_max = load->kept == NULL ? memory_for_records(load) : SIZE_MAX,
+        .memory_all = load->kept == NULL ? load->memory_max : SIZE_MAX,
+        .shared_bytes = load->shared_bytes,
         .progress = load->options->progress,
         .report = load->report,
     };

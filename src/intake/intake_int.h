@@ -184,7 +184,9 @@ typedef struct {
     const ConceptDict *dict;
     const ConceptId *renumber;
     size_t threads;
-    size_t memory_max;
+    size_t memory_max;     /* for records */
+    size_t memory_all;     /* for everything */
+    uint64_t shared_bytes; /* that were added to the bucket of what is shared */
     Progress *progress;
     IntakeReport *report;
 } MergeOptions;

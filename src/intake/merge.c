@@ -1,5 +1,6 @@
 #include "intake/intake_int.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 
 #include "base/threads.h"
@@ -18,6 +19,8 @@ enum {
     PARTITIONS_AIM = 12, /* of a small input, so that several workers have something to do */
     /* What a merge needs for each byte of tape that goes in. */
     MEMORY_FACTOR = 6,
+    SHARED_FACTOR = 3,          /* the same for what is shared, which is copied first */
+    SHARED_BYTES_MIN = 1 << 20, /* so much is always taken */
     WORKER_BLOCK_BYTES = 32 << 20, /* of which the system gives what is touched */
 };
 
@@ -53,6 +56,7 @@ typedef struct {
     size_t partition_count;
     uint64_t bytes_aim;
     uint64_t largest; /* bytes of a piece */
+    bool is_shared_done;
     Error failure;
 } Merge;
 
@@ -391,74 +395,132 @@ static ErrorCode merge_unit(Merge *merge, const Unit *unit, Refusals *refusals, 
 
 /* ---- what belongs to no person ---- */
 
-typedef Vec(const SpillRecord *) RecordPointers;
+/*
+ * Bundles bring the same organisations again and again: of records that are equal word for word,
+ * the first is taken and the others only counted, while they are read back. So what is held is
+ * what the store will hold; and that has a limit, as it is merged in one piece.
+ */
+typedef struct {
+    uint64_t hash;
+    SpillRecord *record; /* a copy; NULL: free */
+} SharedSlot;
 
 typedef struct {
     Arena *arena;
-    RecordPointers records;
+    SharedSlot *slots;
+    size_t mask;
+    Vec(SpillRecord *) records;
+    uint64_t repeated;
+    uint64_t bytes;
+    uint64_t bytes_max;
+    uint64_t bytes_given; /* of all, repeated ones among them */
 } Collect;
 
-static ErrorCode collect_record(void *context, const SpillRecord *record, UNUSED Error *err)
+static uint64_t hash_contents(const SpillRecord *record)
+{
+    const char *tape = (const char *)spill_record_tape(record);
+    uint64_t hash = str_hash((Str){.ptr = tape, .len = record->tape_size + (size_t)record->id_len});
+    return hash ^ (record->type * UINT64_C(0x9E3779B97F4A7C15));
+}
+
+static bool are_equal(const SpillRecord *a, const SpillRecord *b)
+{
+    return a->type == b->type && a->id_len == b->id_len && a->tape_size == b->tape_size &&
+           memcmp(spill_record_tape(a), spill_record_tape(b),
+                  a->tape_size + (size_t)a->id_len) == 0;
+}
+
+static SharedSlot *find_shared(const Collect *collect, uint64_t hash, const SpillRecord *record)
+{
+    size_t at = (size_t)hash & collect->mask;
+    for (;; at = (at + 1) & collect->mask) {
+        SharedSlot *slot = &collect->slots[at];
+        if (slot->record == NULL || (slot->hash == hash && are_equal(slot->record, record)))
+            return slot;
+    }
+}
+
+/* Twice as many slots, or the first. */
+static void grow_shared(Collect *collect)
+{
+    enum { SLOTS_FIRST = 1 << 10 };
+    SharedSlot *old = collect->slots;
+    size_t old_count = old == NULL ? 0 : collect->mask + 1;
+    size_t count = old == NULL ? SLOTS_FIRST : 2 * old_count;
+    collect->slots = ARENA_ZARRAY(collect->arena, SharedSlot, count);
+    collect->mask = count - 1;
+    for (size_t i = 0; i < old_count; i++) {
+        if (old[i].record != NULL)
+            *find_shared(collect, old[i].hash, old[i].record) = old[i];
+    }
+}
+
+static uint64_t source_of(const SpillRecord *record)
+{
+    return (uint64_t)record->chunk << 32 | record->index;
+}
+
+static ErrorCode collect_record(void *context, const SpillRecord *record, Error *err)
 {
     Collect *collect = context;
-    VEC_PUSH(collect->arena, &collect->records, record);
+    uint64_t hash = hash_contents(record);
+    SharedSlot *slot = find_shared(collect, hash, record);
+    bool has_id = record->id_len > 0;
+    if (has_id && slot->record != NULL) {
+        SpillRecord *held = slot->record;
+        collect->repeated++;
+        if (source_of(record) < source_of(held)) {
+            held->chunk = record->chunk;
+            held->index = record->index;
+            held->line = record->line;
+        }
+        return ERR_OK;
+    }
+    collect->bytes += record->size;
+    if (collect->bytes > collect->bytes_max)
+        return error_set(err, ERR_LIMIT,
+                         "the resources that belong to no person do not fit into the memory given: "
+                         "with --memory %" PRIu64 "M they surely do",
+                         (collect->bytes_given * SHARED_FACTOR / 3 * 4 >> 20) + 64);
+    SpillRecord *copy = arena_copy(collect->arena, record, record->size);
+    VEC_PUSH(collect->arena, &collect->records, copy);
+    if (!has_id)
+        return ERR_OK;
+    *slot = (SharedSlot){.hash = hash, .record = copy};
+    if (2 * collect->records.count > collect->mask)
+        grow_shared(collect);
     return ERR_OK;
 }
 
-static int compare_bytes(const uint8_t *a, size_t a_len, const uint8_t *b, size_t b_len)
+/* What may be held of them: a quarter of the memory is for the program itself. */
+static uint64_t shared_bytes_max(const MergeOptions *options)
 {
-    return str_cmp((Str){.ptr = (const char *)a, .len = a_len},
-                   (Str){.ptr = (const char *)b, .len = b_len});
+    uint64_t memory = options->memory_all - options->memory_all / 4;
+    uint64_t held = spill_memory(options->spill);
+    uint64_t max = (memory > held ? memory - held : 0) / SHARED_FACTOR;
+    return max < SHARED_BYTES_MIN ? SHARED_BYTES_MIN : max;
 }
 
-/* By type, id and content; 0 when all are the same. */
-static int compare_contents(const SpillRecord *a, const SpillRecord *b)
-{
-    if (a->type != b->type)
-        return a->type < b->type ? -1 : 1;
-    int order = compare_bytes(spill_record_tape(a) + a->tape_size, a->id_len,
-                              spill_record_tape(b) + b->tape_size, b->id_len);
-    if (order == 0)
-        order =
-            compare_bytes(spill_record_tape(a), a->tape_size, spill_record_tape(b), b->tape_size);
-    return order;
-}
-
-static int compare_shared(const void *a, const void *b)
-{
-    const SpillRecord *left = *(const SpillRecord *const *)a;
-    const SpillRecord *right = *(const SpillRecord *const *)b;
-    int order = compare_contents(left, right);
-    if (order != 0)
-        return order;
-    uint64_t left_source = (uint64_t)left->chunk << 32 | left->index;
-    uint64_t right_source = (uint64_t)right->chunk << 32 | right->index;
-    return left_source < right_source ? -1 : left_source > right_source;
-}
-
-/* Bundles bring the same organisations again and again: of records that are equal word for word,
-   the first is taken and the others only counted. */
 static ErrorCode merge_shared(Merge *merge, Refusals *refusals, Error *err)
 {
     const MergeOptions *options = merge->options;
-    Arena *arena = refusals->worker->arena;
-    Collect collect = {.arena = arena};
+    MergeWorker *worker = refusals->worker;
+    Collect collect = {.arena = worker->arena,
+                       .bytes_max = shared_bytes_max(options),
+                       .bytes_given = options->shared_bytes};
+    if (options->shared_bytes == 0)
+        return ERR_OK;
+    grow_shared(&collect);
     const SpillVisit visit = {
-        .visit = collect_record, .context = &collect, .arena = arena, .keeps = true};
+        .visit = collect_record, .context = &collect, .arena = worker->scratch};
     ErrorCode code = spill_visit(options->spill, BUCKET_COUNT, &visit, err);
-    if (code != ERR_OK || collect.records.count == 0)
+    if (code != ERR_OK)
         return code;
-    RecordBuilder *builder = create_builder(arena, refusals, true);
-    const SpillRecord **records = collect.records.items;
-    qsort(records, collect.records.count, sizeof(*records), compare_shared);
-    uint64_t repeated = 0;
-    for (size_t i = 0; i < collect.records.count; i++) {
-        bool has_id = records[i]->id_len > 0;
-        if (has_id && i > 0 && compare_contents(records[i - 1], records[i]) == 0)
-            repeated++;
-        else
-            add_record(builder, records[i]);
-    }
+    spill_drop(options->spill, BUCKET_COUNT);
+    arena_reset(worker->scratch);
+    RecordBuilder *builder = create_builder(worker->arena, refusals, true);
+    VEC_FOREACH (SpillRecord *, record, &collect.records)
+        add_record(builder, *record);
     RecordBatch *batch = NULL;
     code = record_builder_finish(builder, &batch, err);
     if (code == ERR_OK && options->writer != NULL)
@@ -466,10 +528,9 @@ static ErrorCode merge_shared(Merge *merge, Refusals *refusals, Error *err)
     if (code == ERR_OK)
         count_batch(merge, batch, true);
     pthread_mutex_lock(&merge->lock);
-    options->report->repeated += repeated;
+    options->report->repeated += collect.repeated;
     pthread_mutex_unlock(&merge->lock);
-    spill_drop(options->spill, BUCKET_COUNT);
-    reset_worker(refusals->worker);
+    reset_worker(worker);
     return code;
 }
 
@@ -481,6 +542,7 @@ static bool merge_item(void *context, size_t worker, size_t item)
     Merge *merge = context;
     Refusals refusals = {.merge = merge, .worker = &merge->workers[worker]};
     Error err = {0};
+    item += merge->is_shared_done;
     const Unit *unit = item == 0 ? NULL : &merge->units.items[item - 1];
     ErrorCode code = unit == NULL ? merge_shared(merge, &refusals, &err)
                                   : merge_unit(merge, unit, &refusals, &err);
@@ -522,7 +584,12 @@ ErrorCode merge_run(const MergeOptions *options, Error *err)
                                          .scratch = arena_create(WORKER_BLOCK_BYTES)};
     progress_begin(options->progress, S("merge"), sum_fine(&merge, 0, FINE_COUNT).bytes,
                    S("bytes"));
-    bool is_done = work_run(threads, merge.units.count + 1, merge_item, &merge);
+    /* What is shared comes first; where there is much of it, alone. */
+    bool is_alone = options->shared_bytes > merge.largest && options->shared_bytes > SHARED_BYTES_MIN;
+    bool is_done = !is_alone || merge_item(&merge, 0, 0);
+    merge.is_shared_done = is_alone;
+    if (is_done)
+        is_done = work_run(threads, merge.units.count + !is_alone, merge_item, &merge);
     progress_end(options->progress);
     for (size_t i = 0; i <= threads; i++) {
         arena_destroy(merge.workers[i].arena);
