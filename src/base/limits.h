@@ -15,7 +15,7 @@
 #define LIMIT_JSON_DEPTH           64
 #define LIMIT_YAML_DEPTH           64
 #define LIMIT_CQL_DEPTH            256
-#define LIMIT_ELM_DEPTH            1024 /* JSON levels of one ELM library */
+#define LIMIT_ELM_DEPTH            1024                        /* JSON levels of one ELM library */
 #define LIMIT_CQL_STEPS            ((size_t)100 * 1000 * 1000) /* evaluation steps a person */
 #define LIMIT_DIAG_KEPT            10000
 #define LIMIT_CONCEPT_TEXT_BYTES   4096
@@ -24,4 +24,4 @@
 /* Less cannot be kept to; and so much each thread of a load has to have. */
 #define LIMIT_MEMORY_MIN_BYTES    ((size_t)64 << 20)
 #define LIMIT_MEMORY_THREAD_BYTES ((size_t)32 << 20)
-#define LIMIT_THREADS_MAX          256
+#define LIMIT_THREADS_MAX         256

@@ -75,7 +75,8 @@ size_t cli_texts(const Cli *cli, OptionId option, Str *texts);
 MUST_USE ErrorCode cli_number(Cli *cli, OptionId option, int64_t least, int64_t most,
                               int64_t *ret_value);
 MUST_USE ErrorCode cli_size(Cli *cli, OptionId option, size_t *ret_value);
-/* --memory of a load: refuses what cannot be kept to, and lowers *threads to what it is enough for. */
+/* --memory of a load: refuses what cannot be kept to, and lowers *threads to what it is enough for.
+ */
 MUST_USE ErrorCode cli_memory(Cli *cli, size_t *ret_memory, int64_t *threads);
 MUST_USE ErrorCode cli_day(Cli *cli, OptionId option, int32_t *ret_day);
 size_t cli_command_names(Arena *arena, const Str **ret_names);

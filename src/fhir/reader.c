@@ -431,6 +431,47 @@ static Pos read_entry(FhirReader *reader, Pos pos)
     return pos;
 }
 
+/* Whether the next document, and not an entry, begins at this '{'. */
+static bool is_document(FhirReader *reader, const uint32_t *at)
+{
+    Str key;
+    bool is_first = *at == 0 || reader->text[*at - 1] == '\n';
+    return is_first && at + 1 < reader->end && reader->text[at[1]] == '"' &&
+           reader_raw_string(reader, at + 1, &key) && reader_key_is(reader, key, S("resourceType"));
+}
+
+/* Behind an entry, where a comma or the end of the list should stand: goes on to the next entry or
+   to the end. What stands between costs only itself. */
+static Pos pass_comma(FhirReader *reader, Pos pos)
+{
+    const char *text = reader->text;
+    const uint32_t *from = pos.at;
+    size_t commas = 0;
+    bool has_junk = false;
+    while (pos.at < reader->end && text[*pos.at] != '{' && text[*pos.at] != ']' &&
+           text[*pos.at] != '}') {
+        bool is_comma = text[*pos.at] == ',';
+        bool is_value = commas == 1 && !is_comma && !has_junk; /* to be refused as an entry */
+        if (is_value)
+            break;
+        commas += is_comma;
+        has_junk |= !is_comma;
+        pos.at = is_comma ? pos.at + 1 : behind_refused(reader, pos.at);
+    }
+    if (pos.at >= reader->end || text[*pos.at] == '}' ||
+        (text[*pos.at] == '{' && is_document(reader, pos.at)))
+        return refuse(reader, REFUSAL_BAD_JSON, from);
+    bool is_end = text[*pos.at] == ']';
+    bool is_blanked = !is_end && reader_damage_at(reader, reader->base + *pos.at) != NULL;
+    if (has_junk) {
+        reader_report(reader, SEVERITY_ERROR, REFUSAL_BAD_COMMA, *from);
+        add_refused(reader, *from, *pos.at);
+    } else if (commas != !is_end && !is_blanked) {
+        reader_report(reader, SEVERITY_WARNING, REFUSAL_BAD_COMMA, *from);
+    }
+    return pos;
+}
+
 static Pos read_entries(FhirReader *reader, Pos pos)
 {
     const char *text = reader->text;
@@ -442,12 +483,16 @@ static Pos read_entries(FhirReader *reader, Pos pos)
         reader->frame->index = entry;
         if (reader->bundle_depth == 1)
             reader->entry = entry;
+        bool was_blanked = reader_damage_at(reader, reader->base + *pos.at) != NULL;
         pos = read_entry(reader, pos);
         if (pos.out == NULL)
             return pos;
-        if (pos.at >= reader->end || (text[*pos.at] != ',' && text[*pos.at] != ']'))
-            return refuse(reader, REFUSAL_BAD_JSON, pos.at);
-        pos.at += text[*pos.at] == ',';
+        /* A comma may have been lost with what was blanked. */
+        bool is_lost = was_blanked && pos.at < reader->end && text[*pos.at] == '{';
+        if (!is_lost || is_document(reader, pos.at))
+            pos = pass_comma(reader, pos);
+        if (pos.out == NULL)
+            return pos;
     }
     reader->frame->in_list = false;
     pos.at++;

@@ -196,10 +196,37 @@ static size_t next_entry(const Scan *scan, size_t from, size_t to)
     return to;
 }
 
+/* A single character that is no part of an entry: there is no room for "{}" in its place. */
+static void drop_char(Scan *scan, size_t at, JsonIndexResult result)
+{
+    FhirReader *reader = scan->reader;
+    reader->frames[1] = (Frame){.type = FHIR_TYPE_Bundle, .element = FHIR_ELEM_Bundle_entry};
+    reader->frame = reader->frames + 1;
+    reader_report(reader, SEVERITY_ERROR, reader_index_refusal(result), (uint32_t)at);
+    reader->frame = reader->frames;
+    blank(scan, at, at + 1);
+    scan->at = at + 1;
+}
+
+/* A quote before an entry, which turns the strings behind it inside out. */
+static bool is_stray_quote(const Scan *scan)
+{
+    size_t at = scan->at + 1;
+    while (at < scan->end && is_white(scan->text[at]))
+        at++;
+    return now(scan) == '"' && at < scan->end && scan->text[at] == '{' &&
+           next_entry(scan, at,
+                      at + LOOK_AHEAD_MAX < scan->end ? at + LOOK_AHEAD_MAX : scan->end) == at;
+}
+
 /* One item of Bundle.entry; false when the text ends within it. */
 static bool salvage_entry(Scan *scan)
 {
     size_t from = scan->at;
+    if (is_stray_quote(scan)) {
+        drop_char(scan, from, JSON_INDEX_UNCLOSED_STRING);
+        return true;
+    }
     bool is_whole = pass_value(scan);
     size_t to = scan->at;
     JsonIndexResult result = check(scan, from, to);
@@ -215,6 +242,10 @@ static bool salvage_entry(Scan *scan)
         result = check(scan, from, to);
         result = result == JSON_INDEX_OK ? JSON_INDEX_UNCLOSED_STRING : result;
         is_whole = true;
+    }
+    if (is_whole && to == from + 1) {
+        drop_char(scan, from, result);
+        return true;
     }
     size_t behind = put_damage(scan, from, to, result);
     if (!is_whole)

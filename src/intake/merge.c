@@ -19,8 +19,8 @@ enum {
     PARTITIONS_AIM = 12, /* of a small input, so that several workers have something to do */
     /* What a merge needs for each byte of tape that goes in. */
     MEMORY_FACTOR = 6,
-    SHARED_FACTOR = 3,          /* the same for what is shared, which is copied first */
-    SHARED_BYTES_MIN = 1 << 20, /* so much is always taken */
+    SHARED_FACTOR = 3,             /* the same for what is shared, which is copied first */
+    SHARED_BYTES_MIN = 1 << 20,    /* so much is always taken */
     WORKER_BLOCK_BYTES = 32 << 20, /* of which the system gives what is touched */
 };
 
@@ -426,8 +426,8 @@ static uint64_t hash_contents(const SpillRecord *record)
 static bool are_equal(const SpillRecord *a, const SpillRecord *b)
 {
     return a->type == b->type && a->id_len == b->id_len && a->tape_size == b->tape_size &&
-           memcmp(spill_record_tape(a), spill_record_tape(b),
-                  a->tape_size + (size_t)a->id_len) == 0;
+           memcmp(spill_record_tape(a), spill_record_tape(b), a->tape_size + (size_t)a->id_len) ==
+               0;
 }
 
 static SharedSlot *find_shared(const Collect *collect, uint64_t hash, const SpillRecord *record)
@@ -585,7 +585,8 @@ ErrorCode merge_run(const MergeOptions *options, Error *err)
     progress_begin(options->progress, S("merge"), sum_fine(&merge, 0, FINE_COUNT).bytes,
                    S("bytes"));
     /* What is shared comes first; where there is much of it, alone. */
-    bool is_alone = options->shared_bytes > merge.largest && options->shared_bytes > SHARED_BYTES_MIN;
+    bool is_alone =
+        options->shared_bytes > merge.largest && options->shared_bytes > SHARED_BYTES_MIN;
     bool is_done = !is_alone || merge_item(&merge, 0, 0);
     merge.is_shared_done = is_alone;
     if (is_done)

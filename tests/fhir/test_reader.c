@@ -351,6 +351,34 @@ TEST(envelopes_of_bundles_are_checked)
     "{\"reference\": \"urn:uuid:" U3 "\"}}\n  }"
 #define HEAD "{\n \"resourceType\": \"Bundle\",\n \"type\": \"batch\",\n \"entry\": [\n"
 
+/* What stands between entries costs none of them. */
+TEST(what_stands_between_entries_costs_only_itself)
+{
+#define LINES(entries)                                                                             \
+    "{\"resourceType\":\"Bundle\",\"type\":\"batch\",\"entry\":[\n" entries "\n]}\n"
+    static const struct {
+        const char *json;
+        const char *want;
+    } rows[] = {
+        /* clang-format off */
+        {LINES(PAT("a") "\",\n" PAT("b") ",\n" PAT("c")), "2:a 2:! 3:b 4:c | 2 json-string Bundle.entry[1] "},
+        {LINES(PAT("a") ",\n\"" PAT("b") ",\n" PAT("c")), "2:a 3:b 4:c | 3 json-string Bundle.entry "},
+        {LINES("\"" PAT("a") ",\n" PAT("b")), "2:a 3:b | 2 json-string Bundle.entry "},
+        {LINES(PAT("a") ",\n" PAT("b") "\""), "2:a 3:b | 3 json-string Bundle.entry "},
+        {LINES(PAT("a") ",\n\xff" PAT("b") ",\n" PAT("c")), "2:a 3:b 4:c | 3 json-utf8 Bundle.entry "},
+        {LINES(PAT("a") " x,\n" PAT("b")), "2:a 2:! 3:b | 2 json-comma Bundle.entry[0] "},
+        {LINES(PAT("a") " [1,{\"a\":2}],\n" PAT("b")), "2:a 2:! 3:b | 2 json-comma Bundle.entry[0] "},
+        {LINES(PAT("a") ",\"x\",\n" PAT("b")), "2:a 2:! 3:b | 2 fhir-wants-object Bundle.entry[1] "},
+        {LINES(PAT("a") "\n" PAT("b")), "2:a 3:b | 3 json-comma Bundle.entry[0] "},
+        {LINES(PAT("a") ",,\n" PAT("b") ","), "2:a 3:b | 2 json-comma Bundle.entry[0] | 3 json-comma Bundle.entry[1] "},
+        {"{\"resourceType\":\"Bundle\",\"type\":\"batch\",\"entry\":[" PAT("a") "\n{\"resourceType\":\"Patient\",\"id\":\"b\"}", "1:a 2:b | 2 json-syntax Bundle.entry[0] "},
+        /* clang-format on */
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++)
+        CHECK_ROW_STR(rows[i].json, read_bundle(arena, str_from_c(rows[i].json)),
+                      str_from_c(rows[i].want));
+}
+
 /* One bad byte, or a cut within a string, costs the entry that it stands in. */
 TEST(a_bad_byte_costs_its_entry_only)
 {
