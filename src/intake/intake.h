@@ -15,8 +15,9 @@
  * the refused file, one JSON object a line:
  *     {"file":"a.ndjson","line":7,"path":"Observation.status","rule":"fhir-wrong-type",
  *      "finding":"…","resource":{…}}
- * with "text":"…" instead of "resource" where the text is no JSON object. That file is a source
- * like any other: once mended, intake_load() takes the resource (or text) out of each line.
+ * with "text":"…" instead of "resource" where the text is no JSON object, and "references" before
+ * it where it stood in a Bundle (what its URNs stand for). That file is a source like any other:
+ * once mended, intake_load() takes the resource (or text) out of each line.
  */
 #pragma once
 

@@ -328,11 +328,21 @@ static void refuse_archive(Source *source, Chunk *chunk)
     if (source->is_damaged)
         return;
     source->is_damaged = true;
-    const char *reason = archive_error_string(source->archive);
-    Str text = str_from_c(reason == NULL ? "cannot be read" : reason);
-    /* Unpackers word it each in its own way when they ask for more and there is none. */
-    if (source->is_fed_all)
+    const char *given = archive_error_string(source->archive);
+    Str reason = str_from_c(given == NULL ? "cannot be read" : given);
+    Str text;
+    /* Unpackers word it each in its own way when they ask for more and there is none; that of xz
+       does not tell a cut from something that is not its own. */
+    if (source->is_fed_all && str_find(reason, S("Lzma")) != SIZE_MAX)
+        text = S("the file ends too early, or something else stands behind what is compressed; "
+                 "what came before is loaded");
+    else if (source->is_fed_all)
         text = S("the file ends too early; what came before is loaded");
+    else
+        text = str_format(source->arena,
+                          "cannot be unpacked to its end, as it is damaged or something else "
+                          "stands behind it; what came before is loaded (%.*s)",
+                          STR_ARG(reason));
     refuse(source, chunk, (Diag){.severity = SEVERITY_ERROR, .rule = S("intake-damaged-archive")},
            text);
 }
@@ -504,9 +514,10 @@ static void refuse_text(Source *source, Chunk *chunk, TextKind kind)
     else
         refuse(source, chunk,
                (Diag){.severity = SEVERITY_ERROR, .rule = S("intake-not-fhir"), .line = 1},
-               kind == TEXT_ARRAY
-                   ? S("a JSON array; a Bundle, or resources one a line, can be read")
-                   : S("this is no FHIR JSON, nor an archive of it"));
+               kind == TEXT_ARRAY ? S("a JSON array: give its items one a line (jq -c '.[]' makes "
+                                      "that of it), or as a "
+                                      "Bundle")
+                                  : S("this is no FHIR JSON, nor an archive of it"));
 }
 
 /* Reads the beginning of a text into the carry and tells whether it can be FHIR JSON. */
@@ -719,6 +730,20 @@ static ErrorCode refuse_long(Source *source, Chunk *chunk, Error *err)
     return code;
 }
 
+/* Where unpacking failed, a resource that is cut off in the last line: the finding about the
+   archive has said so. Of a Bundle the entries before the cut are of use. */
+static void drop_cut_line(Chunk *chunk)
+{
+    const char *newline = chunk->len == 0 ? NULL : memrchr(chunk->ptr, '\n', chunk->len);
+    if (newline == NULL)
+        return;
+    size_t from = (size_t)(newline + 1 - chunk->ptr);
+    Str line = {.ptr = newline + 1, .len = chunk->len - from};
+    bool is_cut = line.len > 0 && line.ptr[0] == '{' && line.ptr[line.len - 1] != '}';
+    if (is_cut && str_find(line, S("\"Bundle\"")) == SIZE_MAX)
+        chunk->len = from;
+}
+
 /* Fills the chunk with whole documents; length 0 when the text has ended or one was skipped. */
 static ErrorCode fill_chunk(Source *source, Chunk *chunk, Error *err)
 {
@@ -741,8 +766,11 @@ static ErrorCode fill_chunk(Source *source, Chunk *chunk, Error *err)
             chunk->len += part;
             source->byte_count += part;
         }
-        if (source->is_text_end)
+        if (source->is_text_end) {
+            if (source->archive != NULL && source->is_damaged)
+                drop_cut_line(chunk);
             return ERR_OK;
+        }
         size_t cut = last_boundary(chunk->ptr, searched, chunk->len);
         if (cut > 0) {
             carry_over(source, chunk->ptr + cut, chunk->len - cut);

@@ -56,6 +56,7 @@ class Tests:
         self.ends(USAGE, "load", SAMPLE, "--threads", says="needs a value")
         self.ends(USAGE, "load", SAMPLE, "--store", "s", "--threads", "none", says="whole number")
         self.ends(USAGE, "load", SAMPLE, "--store", "s", "--memory", "1Q", says="is no size")
+        self.ends(USAGE, "load", SAMPLE, "--store", "s", "--memory", "63M", says="less than 64M")
         self.ends(USAGE, "load", SAMPLE, "--store", "s", "--json=1", says="takes no value")
         self.ends(USAGE, "load", SAMPLE, says="needs --store")
         self.ends(USAGE, "load", "-x", says="two dashes")
