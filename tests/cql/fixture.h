@@ -24,14 +24,11 @@ static inline void fixture_init(Fixture *fixture, Arena *arena)
     diag_init(&fixture->diags, arena);
 }
 
-/* Reads all resources of a text: a resource, a Bundle, or NDJSON. */
-static inline void fixture_add(Fixture *fixture, Str json, Str file)
+/* Reads all resources of a text that has JSON_INDEX_PADDING bytes behind it: a resource, a Bundle,
+   or NDJSON. */
+static inline void fixture_add_padded(Fixture *fixture, Str json, Str file)
 {
-    char *text = arena_alloc(fixture->arena, json.len + JSON_INDEX_PADDING);
-    memcpy(text, json.ptr, json.len);
-    memset(text + json.len, ' ', JSON_INDEX_PADDING);
-    fhir_reader_begin(fixture->reader, (Str){.ptr = text, .len = json.len}, file, 1,
-                      &fixture->diags);
+    fhir_reader_begin(fixture->reader, json, file, 1, &fixture->diags);
     FhirParsed parsed;
     while (fhir_reader_next(fixture->reader, &parsed)) {
         if (parsed.is_refused || parsed.facts.is_shared)
@@ -44,6 +41,15 @@ static inline void fixture_add(Fixture *fixture, Str json, Str file)
         input.facts.patient_id = str_copy(fixture->arena, parsed.facts.patient_id);
         VEC_PUSH(fixture->arena, &fixture->inputs, input);
     }
+}
+
+/* The same of any text. */
+static inline void fixture_add(Fixture *fixture, Str json, Str file)
+{
+    char *text = arena_alloc(fixture->arena, json.len + JSON_INDEX_PADDING);
+    memcpy(text, json.ptr, json.len);
+    memset(text + json.len, ' ', JSON_INDEX_PADDING);
+    fixture_add_padded(fixture, (Str){.ptr = text, .len = json.len}, file);
 }
 
 /* The batch of all that was read; its ids are final. */
