@@ -52,12 +52,6 @@ static bool entry_matches(const PlanRetrieve *retrieve, const RecordSlice *slice
     return slice->concepts != NULL && concept_set_has(&retrieve->concepts, slice->concepts[entry]);
 }
 
-/* A person's entries of one type, or those of nobody's. */
-typedef struct {
-    Record record;
-    RecordSlice slice;
-} Source;
-
 /* Whether the retrieve takes an entry. The tape is opened only for what the directory does not
    tell; *ret_resource is absent when it was not. */
 static bool takes(const CqlEval *eval, const PlanRetrieve *retrieve, const Source *source,
@@ -81,9 +75,7 @@ static bool takes(const CqlEval *eval, const PlanRetrieve *retrieve, const Sourc
                         profile_fits(retrieve->profile, *ret_resource, eval->context.arena));
 }
 
-/* Where a type's entries may be: with the person, and for what belongs to no person (Location,
-   Medication …) with what all share. */
-static size_t sources_of(const CqlEval *eval, const PlanRetrieve *retrieve, Source sources[2])
+size_t eval_sources(const CqlEval *eval, const PlanRetrieve *retrieve, Source sources[2])
 {
     size_t count = 0;
     uint16_t type = retrieve->type;
@@ -116,7 +108,7 @@ CqlValue run_retrieve(CqlEval *eval, const CqlNode *node)
     const PlanRetrieve *retrieve = &eval->plan->retrieves.items[node->index];
     ValueVec items = {0};
     Source sources[2];
-    size_t count = sources_of(eval, retrieve, sources);
+    size_t count = eval_has_retrieve(eval, node->index) ? eval_sources(eval, retrieve, sources) : 0;
     for (size_t i = 0; i < count; i++)
         gather_entries(eval, retrieve, &sources[i], &items);
     CqlValue list = value_from_vec(&items);
@@ -130,7 +122,7 @@ CqlValue run_exists_retrieve(CqlEval *eval, const CqlNode *node)
 {
     const PlanRetrieve *retrieve = &eval->plan->retrieves.items[node->index];
     Source sources[2];
-    size_t count = sources_of(eval, retrieve, sources);
+    size_t count = eval_has_retrieve(eval, node->index) ? eval_sources(eval, retrieve, sources) : 0;
     for (size_t i = 0; i < count; i++) {
         eval->steps += sources[i].slice.count;
         for (uint32_t j = 0; j < sources[i].slice.count; j++) {

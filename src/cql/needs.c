@@ -17,12 +17,21 @@ typedef struct {
     uint64_t *relied; /* bits by retrieve; NULL: none */
 } Empty;
 
+/* Calls of functions are looked into anew each time, so that a library could ask for exponential
+   work: what is not reached with so many looks counts as unknown. */
+enum { LOOKS_MAX = 2000000 };
+
 typedef struct {
     CqlPlan *plan;
     CqlEval eval;
     Empty *definitions;
     uint8_t *states;
+    Empty *memo; /* by node number, of bodies of definitions */
+    uint8_t *memo_states;
+    Empty *frame; /* by slot: operands of a function, choices of a ladder */
+    bool is_in_function;
     size_t words;
+    size_t looks;
     unsigned depth;
 } Needs;
 
@@ -64,14 +73,55 @@ static Empty look_retrieve(Needs *needs, const CqlNode *node, CqlValue empty)
     return result;
 }
 
+static Empty look_body(Needs *needs, const CqlNode *body, Empty *frame, bool is_function)
+{
+    Empty *outer = needs->frame;
+    bool was_in_function = needs->is_in_function;
+    needs->frame = frame;
+    needs->is_in_function = is_function;
+    Empty result = look(needs, body);
+    needs->frame = outer;
+    needs->is_in_function = was_in_function;
+    return result;
+}
+
 static Empty look_definition(Needs *needs, uint32_t index)
 {
+    const PlanDefinition *definition = needs->plan->definitions.items[index];
     if (needs->states[index] == SLOT_EMPTY) {
         needs->states[index] = SLOT_BUSY;
-        needs->definitions[index] = look(needs, needs->plan->definitions.items[index]->body);
+        Empty *frame = ARENA_ZARRAY(needs->plan->arena, Empty, definition->frame_size);
+        needs->definitions[index] = look_body(needs, definition->body, frame, false);
         needs->states[index] = SLOT_DONE;
     }
     return needs->states[index] == SLOT_DONE ? needs->definitions[index] : unknown();
+}
+
+static Empty look_function(Needs *needs, const CqlNode *node)
+{
+    const PlanFunction *function = node->detail;
+    Empty *frame = ARENA_ZARRAY(needs->plan->arena, Empty, function->frame_size);
+    for (uint32_t i = 0; i < node->count && i < function->frame_size; i++)
+        frame[i] = look(needs, node->args[i]);
+    return function->body == NULL ? unknown() : look_body(needs, function->body, frame, true);
+}
+
+/* The branch of the alternative that the choice is known to be. */
+static Empty look_ladder(Needs *needs, const CqlNode *node)
+{
+    const CqlType *const *types = node->detail;
+    Empty choice = look(needs, node->args[0]);
+    uint32_t branch = 1;
+    if (!choice.is_known)
+        return unknown();
+    if (choice.value.kind != CQL_NULL)
+        while (branch < node->count && !value_is_of(choice.value, types[branch - 1]))
+            branch++;
+    needs->frame[node->index] = choice;
+    Empty result = branch < node->count ? look(needs, node->args[branch]) : known(value_null());
+    needs->frame[node->index] = unknown();
+    result.relied = join(needs, choice.relied, result.relied);
+    return result;
 }
 
 /* and/or/implies: one side that decides is enough, and the one with fewer needs is taken. */
@@ -223,15 +273,65 @@ static Empty look_at(Needs *needs, const CqlNode *node)
         return look_coalesce(needs, node);
     if (node->run == run_query)
         return look_query(needs, node);
+    if (node->run == run_slot)
+        return needs->frame[node->index];
+    if (node->run == run_function)
+        return look_function(needs, node);
+    if (node->run == run_ladder)
+        return look_ladder(needs, node);
     return node->run == run_operator ? look_operator(needs, node) : unknown();
+}
+
+/* Guards cost a little: they are for nodes that would do more than look at a retrieve. */
+static bool is_worth_guarding(const CqlNode *node)
+{
+    return node->run == run_query || node->run == run_function || node->run == run_and ||
+           node->run == run_or || node->run == run_if || node->run == run_case ||
+           node->run == run_coalesce || (node->run == run_operator && node->count > 0);
+}
+
+static const PlanGuard *make_guard(const Needs *needs, const Empty *empty)
+{
+    Arena *arena = needs->plan->arena;
+    uint32_t *words = ARENA_ARRAY(arena, uint32_t, needs->words);
+    uint64_t *bits = ARENA_ARRAY(arena, uint64_t, needs->words);
+    PlanGuard *guard = ARENA_NEW(arena, PlanGuard);
+    *guard = (PlanGuard){.value = empty->value, .words = words, .bits = bits};
+    for (uint32_t i = 0; i < needs->words; i++) {
+        if (empty->relied[i] == 0)
+            continue;
+        words[guard->word_count] = i;
+        bits[guard->word_count++] = empty->relied[i];
+    }
+    return guard;
+}
+
+/* A node of a definition's body: its parts too, also those that its value does not rest on, so that
+   they get guards of their own. */
+static Empty look_memo(Needs *needs, const CqlNode *node)
+{
+    if (needs->memo_states[node->number] != SLOT_EMPTY)
+        return needs->memo_states[node->number] == SLOT_DONE ? needs->memo[node->number]
+                                                             : unknown();
+    needs->memo_states[node->number] = SLOT_BUSY;
+    Empty result = look_at(needs, node);
+    needs->memo[node->number] = result;
+    needs->memo_states[node->number] = SLOT_DONE;
+    PlanChildVec children;
+    plan_children(node, needs->plan->arena, &children);
+    VEC_FOREACH (PlanChild, child, &children)
+        (void)look(needs, child->node);
+    if (result.is_known && result.relied != NULL && is_worth_guarding(node))
+        ((CqlNode *)(uintptr_t)node)->guard = make_guard(needs, &result);
+    return result;
 }
 
 static Empty look(Needs *needs, const CqlNode *node) /* NOLINT(misc-no-recursion) */
 {
-    if (node == NULL || needs->depth >= LIMIT_CQL_DEPTH)
+    if (node == NULL || needs->depth >= LIMIT_CQL_DEPTH || ++needs->looks > LOOKS_MAX)
         return unknown();
     needs->depth++;
-    Empty result = look_at(needs, node);
+    Empty result = needs->is_in_function ? look_at(needs, node) : look_memo(needs, node);
     needs->depth--;
     return result;
 }
@@ -263,6 +363,8 @@ void plan_find_needs(CqlPlan *plan)
     needs.words = (plan->retrieves.count + 63) / 64;
     needs.definitions = ARENA_ZARRAY(plan->arena, Empty, count);
     needs.states = ARENA_ZARRAY(plan->arena, uint8_t, count);
+    needs.memo = ARENA_ZARRAY(plan->arena, Empty, plan->node_count + 1);
+    needs.memo_states = ARENA_ZARRAY(plan->arena, uint8_t, plan->node_count + 1);
     for (uint32_t i = 0; i < count; i++) {
         Empty empty = look_definition(&needs, i);
         set_needs(&needs, plan->definitions.items[i], &empty);

@@ -22,9 +22,18 @@ enum {
     NODE_IMPLICIT = 16  /* a conversion that the text does not show */
 };
 
+/* What a node is worth for a person who has nothing that any of these retrieves looks for. */
+typedef struct {
+    CqlValue value;
+    uint32_t word_count; /* of retrieves, as bits: only words that are not zero */
+    const uint32_t *words;
+    const uint64_t *bits;
+} PlanGuard;
+
 struct CqlNode {
     CqlRunFn run;
     CqlOperatorFn op;
+    const PlanGuard *guard; /* or NULL */
     const CqlType *type;
     CqlNode **args;
     uint32_t count;
@@ -189,6 +198,22 @@ typedef struct {
 
 typedef Vec(PlanChild) PlanChildVec;
 
+/* Which retrieves a person's directory could answer, for one walk along it. */
+typedef struct {
+    uint16_t type;
+    uint64_t *any;   /* retrieves of this type that an entry of any code could answer */
+    uint64_t *coded; /* those that look for codes of the directory */
+} PresenceType;
+
+typedef struct {
+    size_t words; /* of 64 retrieves each */
+    PresenceType *types;
+    size_t type_count;
+    const uint32_t *classes;   /* by ConceptId up to concept_count: 0 is wanted by none */
+    const uint64_t *wanted_by; /* by class: words of retrieves */
+    uint32_t concept_count;
+} PlanPresence;
+
 struct CqlPlan {
     Arena *arena;
     TypeTable *types;
@@ -198,6 +223,7 @@ struct CqlPlan {
     PlanFunctionVec functions; /* that may be called from outside */
     PlanNodeVec bodies;        /* of all functions */
     PlanRetrieveVec retrieves;
+    PlanPresence presence;
     uint32_t node_count;
     Moment now; /* whole, with an offset */
     size_t steps_max;
@@ -231,11 +257,22 @@ struct CqlEval {
     uint8_t *states;
     CqlValue *retrieved; /* by retrieve */
     uint8_t *retrieve_states;
+    uint64_t *present; /* retrieves that the person has an entry for, once is_presence_known */
+    bool is_presence_known;
     Arena *own_arena; /* holds this evaluator */
     Error error;
     DiagList messages;
 };
 
+/* A person's entries of one type, or those of nobody's. */
+typedef struct {
+    Record record;
+    RecordSlice slice;
+} Source;
+
+/* Where a type's entries may be: with the person, and for what belongs to no person (Location,
+   Medication …) with what all share. Gives how many. */
+size_t eval_sources(const CqlEval *eval, const PlanRetrieve *retrieve, Source sources[2]);
 /* Gives up the values of the person, but not the person. */
 void eval_restart(CqlEval *eval);
 /* Records the first failure of this person; gives null. */
@@ -245,10 +282,16 @@ CqlValue eval_fail(CqlEval *eval, ErrorCode code, const CqlNode *node, const cha
 /* The step limit was reached, or each step is being watched. */
 CqlValue eval_node_slowly(CqlEval *eval, const CqlNode *node);
 
+/* Whether the person has an entry for any of the guard's retrieves. */
+bool eval_has_any(CqlEval *eval, const PlanGuard *guard);
+bool eval_has_retrieve(CqlEval *eval, uint32_t retrieve);
+
 static inline CqlValue eval_node(CqlEval *eval, const CqlNode *node)
 {
     if (UNLIKELY(++eval->steps > eval->steps_free))
         return eval_node_slowly(eval, node);
+    if (node->guard != NULL && !eval_has_any(eval, node->guard))
+        return node->guard->value;
     return node->run(eval, node);
 }
 
@@ -322,8 +365,11 @@ void plan_children(const CqlNode *node, Arena *arena, PlanChildVec *ret_children
 Str plan_node_kind(const CqlNode *node);
 /* Gives every node its number, once the plan is whole. */
 void plan_number_nodes(CqlPlan *plan);
-/* Works out cql_plan_needs() of every definition. */
+/* Works out cql_plan_needs() of every definition, and guards the nodes whose value is known without
+   entries. */
 void plan_find_needs(CqlPlan *plan);
+/* Makes plan->presence, once all retrieves are there. */
+void plan_find_presence(CqlPlan *plan);
 /* An evaluator for folding constants while the plan is made. */
 CqlEval eval_for_folding(const CqlPlan *plan);
 /* A list that grows in the person's arena. */

@@ -695,6 +695,7 @@ ErrorCode cql_plan_create(Arena *arena, const CqlLibraries *libraries,
         return error_set(err, ERR_DOCUMENT, "the CQL libraries have %zu errors",
                          diags->counts[SEVERITY_ERROR] - errors);
     plan_number_nodes(plan);
+    plan_find_presence(plan);
     plan_find_needs(plan);
     *ret_plan = plan;
     return ERR_OK;
