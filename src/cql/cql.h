@@ -66,6 +66,19 @@ bool cql_libraries_has_parameter(const CqlLibraries *libraries, Str name);
    there was one. */
 bool cql_model_import(Arena *arena, Str xml, Str file, DiagList *diags, StrBuf *out);
 
+/* --- ELM --- */
+typedef struct {
+    bool result_types; /* the type of every expression */
+    bool locators;     /* where in the source each stands */
+} CqlElmOptions;
+
+/* Resolves all libraries and writes each as ELM JSON, for other engines; as many texts as there are
+   libraries, in their order. ERR_DOCUMENT when any has errors, or something that cannot be written
+   (findings in diags). */
+MUST_USE ErrorCode cql_libraries_to_elm(Arena *arena, const CqlLibraries *libraries,
+                                        const CqlElmOptions *options, DiagList *diags,
+                                        Str *ret_texts, Error *err);
+
 /* --- the plan --- */
 typedef struct CqlPlan CqlPlan;
 

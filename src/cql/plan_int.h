@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include "cql/ast.h"
 #include "cql/value.h"
 
 typedef struct CqlNode CqlNode;
@@ -30,6 +31,14 @@ typedef struct {
     const uint64_t *bits;
 } PlanGuard;
 
+/* What a node was in the source, kept only to write it out as ELM: nodes are folded into constants
+   and lose their names. */
+typedef struct {
+    const CqlNode *whole;   /* before it was folded; of a retrieve its codes; of exists the list */
+    const void *definition; /* that it refers to */
+    const Ast *ast;         /* of a query or retrieve */
+} NodeForm;
+
 struct CqlNode {
     CqlRunFn run;
     CqlOperatorFn op;
@@ -47,6 +56,7 @@ struct CqlNode {
     CqlValue constant;
     const CqlType *operand; /* the type that an operation is about: as, is, convert, interval */
     const void *detail;
+    const NodeForm *form; /* NULL unless the resolver keeps forms */
 };
 
 typedef struct {
@@ -143,6 +153,7 @@ typedef struct {
     const PlanProfile *profile;  /* NULL: any */
     const PlanNotDone *not_done; /* takes an entry beside the codes; NULL: none */
     bool is_shared;              /* in the context Unfiltered: of what belongs to no person */
+    const CqlNode *codes;        /* while it is resolved */
     bool has_codes;
     bool by_directory; /* codes are those of the directory's column; else path is read */
     uint8_t path[4];   /* element numbers, or 0 */

@@ -584,11 +584,16 @@ CqlNode *resolve_reference(Resolver *r, const Ast *place, Definition *definition
             STR_ARG(definition->ast->name));
         return NULL;
     }
-    if (definition->constant != NULL)
-        return node_constant(r, place, definition->constant->constant, definition->constant->type);
-    CqlNode *node = node_new(r, place, run_definition, definition->type);
-    node->index = definition->index;
-    node->flags = NODE_IMPURE;
+    CqlNode *node;
+    if (definition->constant != NULL) {
+        const CqlNode *constant = definition->constant;
+        node = node_constant(r, place, constant->constant, constant->type);
+    } else {
+        node = node_new(r, place, run_definition, definition->type);
+        node->index = definition->index;
+        node->flags = NODE_IMPURE;
+    }
+    node_keep(r, node, (NodeForm){.definition = definition});
     return node;
 }
 
@@ -661,39 +666,44 @@ static void resolve_wanted(Resolver *r, Definition *definition)
         VEC_PUSH(r->arena, &r->plan->functions, definition->function);
 }
 
+ErrorCode resolve_libraries(Resolver *r, const CqlLibraries *libraries, Error *err)
+{
+    size_t errors = r->diags->counts[SEVERITY_ERROR];
+    r->plan = new_plan(r->arena, r->options);
+    r->types = r->plan->types;
+    r->folding = eval_for_folding(r->plan);
+    for (size_t i = 0; i < libraries->models.count; i++)
+        VEC_PUSH(r->arena, &r->models, libraries->models.items[i]);
+    r->library_count = libraries->items.count;
+    r->libraries = ARENA_ZARRAY(r->arena, Library, r->library_count);
+    for (size_t i = 0; i < r->library_count; i++)
+        set_up_library(r, &r->libraries[i], libraries->items.items[i]);
+    for (size_t i = 0; i < r->library_count; i++) {
+        if (!r->libraries[i].ast->has_errors)
+            resolve_includes(r, &r->libraries[i]);
+        resolve_operand_types(r, &r->libraries[i]);
+        number_definitions(r, &r->libraries[i]);
+    }
+    check_include_cycles(r);
+    for (size_t i = 0; i < r->library_count; i++) {
+        for (size_t j = 0; j < r->libraries[i].definition_count; j++)
+            resolve_wanted(r, &r->libraries[i].definitions[j]);
+    }
+    if (r->options->roots == NULL && r->diags->counts[SEVERITY_ERROR] != errors)
+        return error_set(err, ERR_DOCUMENT, "the CQL libraries have %zu errors",
+                         r->diags->counts[SEVERITY_ERROR] - errors);
+    return ERR_OK;
+}
+
 ErrorCode cql_plan_create(Arena *arena, const CqlLibraries *libraries,
                           const CqlPlanOptions *options, DiagList *diags, CqlPlan **ret_plan,
                           Error *err)
 {
-    size_t errors = diags->counts[SEVERITY_ERROR];
-    CqlPlan *plan = new_plan(arena, options);
-    Resolver r = {.arena = arena,
-                  .types = plan->types,
-                  .plan = plan,
-                  .options = options,
-                  .diags = diags,
-                  .findings = diags,
-                  .folding = eval_for_folding(plan)};
-    for (size_t i = 0; i < libraries->models.count; i++)
-        VEC_PUSH(arena, &r.models, libraries->models.items[i]);
-    r.library_count = libraries->items.count;
-    r.libraries = ARENA_ZARRAY(arena, Library, r.library_count);
-    for (size_t i = 0; i < r.library_count; i++)
-        set_up_library(&r, &r.libraries[i], libraries->items.items[i]);
-    for (size_t i = 0; i < r.library_count; i++) {
-        if (!r.libraries[i].ast->has_errors)
-            resolve_includes(&r, &r.libraries[i]);
-        resolve_operand_types(&r, &r.libraries[i]);
-        number_definitions(&r, &r.libraries[i]);
-    }
-    check_include_cycles(&r);
-    for (size_t i = 0; i < r.library_count; i++) {
-        for (size_t j = 0; j < r.libraries[i].definition_count; j++)
-            resolve_wanted(&r, &r.libraries[i].definitions[j]);
-    }
-    if (options->roots == NULL && diags->counts[SEVERITY_ERROR] != errors)
-        return error_set(err, ERR_DOCUMENT, "the CQL libraries have %zu errors",
-                         diags->counts[SEVERITY_ERROR] - errors);
+    Resolver r = {.arena = arena, .options = options, .diags = diags, .findings = diags};
+    ErrorCode code = resolve_libraries(&r, libraries, err);
+    if (code != ERR_OK)
+        return code;
+    CqlPlan *plan = r.plan;
     plan_number_nodes(plan);
     plan_find_presence(plan);
     plan_find_needs(plan);

@@ -41,6 +41,12 @@ CqlNode *node_operator(Resolver *r, const Ast *place, CqlOperatorFn op, const Cq
     return node;
 }
 
+void node_keep(Resolver *r, CqlNode *node, NodeForm form)
+{
+    if (r->keeps_forms)
+        node->form = arena_copy(r->arena, &form, sizeof(form));
+}
+
 bool node_is_constant(const CqlNode *node)
 {
     return node->run == run_constant;
@@ -69,6 +75,7 @@ CqlNode *node_fold(Resolver *r, CqlNode *node)
         return node;
     CqlNode *folded = node_new(r, NULL, run_constant, node->type);
     folded->constant = value;
+    node_keep(r, folded, (NodeForm){.whole = node});
     folded->line = node->line;
     folded->column = node->column;
     folded->range = node->range;
@@ -111,6 +118,7 @@ static CqlNode *exists_retrieve(Resolver *r, const Ast *ast, const CqlNode *arg)
     CqlNode *node = node_new(r, ast, run_exists_retrieve, type_simple(r->types, TYPE_BOOLEAN));
     node->index = arg->index;
     node->flags = NODE_IMPURE;
+    node_keep(r, node, (NodeForm){.whole = arg});
     return node;
 }
 

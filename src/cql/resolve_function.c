@@ -87,7 +87,8 @@ static CqlNode *call_function(Resolver *r, const Call *call, Definition *definit
             return NULL;
     } else {
         node = node_new(r, call->place, run_function, definition->type);
-        node->detail = definition->function;
+        node_keep(r, node, (NodeForm){.definition = definition});
+    node->detail = definition->function;
     }
     CqlNode **args = ARENA_ARRAY(r->arena, CqlNode *, call->count);
     for (uint32_t i = 0; i < call->count; i++)

@@ -69,6 +69,7 @@ typedef struct {
     uint32_t depth;
     uint32_t deepest; /* that the definition in hand has reached */
     CqlEval folding;
+    bool keeps_forms;                  /* to write ELM */
     Map operators;                     /* name: first row + 1 */
     Vec(const PlanProfile *) profiles; /* of classes that were retrieved */
     Vec(const Model *) models;         /* that libraries use, in order of first use */
@@ -99,6 +100,8 @@ CqlNode *node_constant(Resolver *r, const Ast *place, CqlValue value, const CqlT
 CqlNode *node_operator(Resolver *r, const Ast *place, CqlOperatorFn op, const CqlType *type,
                        CqlNode *arg);
 void node_set_args(Resolver *r, CqlNode *node, CqlNode *const *args, uint32_t count);
+/* Keeps what the node was in the source, where the resolver does so. */
+void node_keep(Resolver *r, CqlNode *node, NodeForm form);
 bool node_is_constant(const CqlNode *node);
 bool node_is_null(const CqlNode *node);
 /* Whether some value may belong to both types. */
@@ -189,6 +192,10 @@ Nearest nearest_to(Arena *arena, Str name);
 void nearest_try(Nearest *nearest, Str name);
 /* "; did you mean 'X'?", or empty. */
 Str nearest_text(const Nearest *nearest);
+
+/* Resolves all libraries into r->plan. ERR_DOCUMENT when any has errors. `r` holds arena, options
+   and diags. */
+MUST_USE ErrorCode resolve_libraries(Resolver *r, const CqlLibraries *libraries, Error *err);
 
 /* --- definitions --- */
 /* What an alias of the current library stands for. */

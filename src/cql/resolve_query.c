@@ -219,6 +219,7 @@ static CqlNode *finish_query(Resolver *r, const Ast *place, PlanQuery *query)
     CqlNode *node = node_new(r, place, run_query, is_list ? type_list(r->types, type) : type);
     node->detail = query;
     node->flags = NODE_IMPURE;
+    node_keep(r, node, (NodeForm){.ast = place});
     return node;
 }
 
@@ -337,6 +338,7 @@ static bool set_codes(Resolver *r, const Ast *ast, const RetrieveForm *form, Pla
     CqlNode *node = resolve_expression(r, ast);
     if (node == NULL)
         return false;
+    retrieve->codes = node;
     if (!can_be_codes(node->type)) {
         resolve_error(r, ast->line, ast->column, "cql-type",
                       "a value set, code, concept or list of codes is expected, not %.*s",
@@ -559,6 +561,8 @@ CqlNode *resolve_retrieve(Resolver *r, const Ast *ast)
     bool is_by = by.codes != NULL || by.related != NULL;
     CqlNode *node =
         node_new(r, ast, is_by ? run_retrieve_by : run_retrieve, type_list(r->types, type));
+    node_keep(r, node, (NodeForm){.whole = retrieve.codes, .ast = ast});
+    retrieve.codes = NULL;
     node->index = add_retrieve(r, &retrieve);
     node->flags = NODE_IMPURE;
     if (is_by)

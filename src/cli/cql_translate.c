@@ -1,0 +1,71 @@
+/* braid cql translate: libraries as ELM, for other engines. */
+#include "base/io.h"
+#include "cli/cql_input.h"
+
+/* NAME-VERSION.json, without signs that a file's name cannot have. */
+static Str file_name(Cli *cli, const CqlLibraries *libraries, size_t index)
+{
+    Str name = cql_libraries_name(libraries, index);
+    Str version = cql_libraries_version(libraries, index);
+    StrBuf out;
+    strbuf_init(&out, cli->arena, 0);
+    strbuf_add(&out, name.len > 0 ? name : S("library"));
+    if (version.len > 0)
+        strbuf_printf(&out, "-%.*s", STR_ARG(version));
+    for (size_t i = 0; i < out.len; i++) {
+        if (out.ptr[i] == '/' || out.ptr[i] == '\\' || out.ptr[i] == ':')
+            out.ptr[i] = '_';
+    }
+    strbuf_add_c(&out, ".json");
+    return strbuf_str(&out);
+}
+
+static ErrorCode write_files(Cli *cli, const CqlInput *input, const Str *texts)
+{
+    Str folder = cli_text(cli, OPTION_OUT);
+    ErrorCode code = io_make_dirs(folder, &cli->err);
+    for (size_t i = 0; code == ERR_OK && i < input->given; i++) {
+        Str path = io_join(cli->arena, folder, file_name(cli, input->libraries, i));
+        code = io_write_file(path, texts[i], &cli->err);
+        if (code == ERR_OK)
+            strbuf_printf(&cli->out, "%.*s\n", STR_ARG(path));
+    }
+    return code;
+}
+
+static ErrorCode check_words(Cli *cli, const CqlInput *input)
+{
+    Str format = cli_text(cli, OPTION_ELM);
+    if (!str_eq(format, S("json")))
+        return error_set(&cli->err, ERR_USAGE,
+                         "--elm json is needed: ELM is written as JSON, not as '%.*s'",
+                         STR_ARG(format));
+    if (input->given > 1 && !cli_has(cli, OPTION_OUT))
+        return error_set(&cli->err, ERR_USAGE, "%zu libraries are written to a folder: --out DIR",
+                         input->given);
+    return ERR_OK;
+}
+
+ExitCode cmd_cql_translate(Cli *cli)
+{
+    DiagList diags;
+    CqlInput input;
+    diag_init(&diags, cli->arena);
+    if (cql_input_read(cli, cli->arguments.items, cli->arguments.count, &diags, &input) != ERR_OK ||
+        check_words(cli, &input) != ERR_OK)
+        return cli_fail(cli);
+    Str *texts = ARENA_ZARRAY(cli->arena, Str, cql_libraries_count(input.libraries));
+    CqlElmOptions options = {.result_types = cli_has(cli, OPTION_RESULT_TYPES),
+                             .locators = cli_has(cli, OPTION_LOCATORS)};
+    ErrorCode code = ERR_OK;
+    if (!diag_has_errors(&diags))
+        code =
+            cql_libraries_to_elm(cli->arena, input.libraries, &options, &diags, texts, &cli->err);
+    if (code == ERR_DOCUMENT || diag_has_errors(&diags))
+        return cli_finish_check(cli, &diags, S(""));
+    if (code == ERR_OK && cli_has(cli, OPTION_OUT))
+        code = write_files(cli, &input, texts);
+    else if (code == ERR_OK)
+        strbuf_add(&cli->out, texts[0]);
+    return code == ERR_OK ? cli_finish(cli, EXIT_CODE_OK) : cli_fail(cli);
+}
