@@ -124,7 +124,10 @@ static Ast *read_literal(ElmReader *reader, const JsonValue *at)
             return elm_fail(reader, at, "expected true or false");
         if (kind == AST_DECIMAL && str_find_char(text, '.') == SIZE_MAX)
             text = str_format(reader->arena, "%.*s.0", STR_ARG(text));
-        return text_node(reader, at, kind, text);
+        bool is_negative =
+            (kind == AST_INTEGER || kind == AST_LONG) && str_starts_with(text, S("-"));
+        Ast *node = text_node(reader, at, kind, str_slice(text, is_negative, SIZE_MAX));
+        return is_negative ? elm_operator(reader, "Negate", at, node, NULL) : node;
     }
     return elm_fail(reader, at, "expected a literal of a System type, not '%.*s'",
                     STR_ARG(str_slice(type, 0, 80)));

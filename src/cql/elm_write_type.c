@@ -102,6 +102,19 @@ static void write_literal(ElmWriter *w, const CqlNode *node, const char *type, S
     json_object_end(&w->json);
 }
 
+/* A negative number is the negation of a literal, as the grammar has it. */
+static void write_number(ElmWriter *w, const CqlNode *node, const char *type, Str text)
+{
+    if (!str_starts_with(text, S("-"))) {
+        write_literal(w, node, type, text);
+        return;
+    }
+    elm_begin(w, "Negate", node);
+    json_key(&w->json, S("operand"));
+    write_literal(w, NULL, type, str_slice(text, 1, SIZE_MAX));
+    json_object_end(&w->json);
+}
+
 static void literal_member(ElmWriter *w, const char *key, const char *type, Str text)
 {
     json_key(&w->json, str_from_c(key));
@@ -219,12 +232,23 @@ static void write_concept(ElmWriter *w, const CqlNode *node, const CqlConceptBod
     json_object_end(&w->json);
 }
 
+/* With the places that it was written with: Precision counts them. */
+static Str decimal_literal(const ElmWriter *w, CqlValue value)
+{
+    Decimal decimal = {0};
+    (void)cql_value_decimal(value, &decimal);
+    Str shortest = decimal_format(w->resolver->arena, decimal);
+    size_t point = str_find_char(shortest, '.');
+    size_t places = point == SIZE_MAX ? 0 : shortest.len - point - 1;
+    if (value.aux <= DECIMAL_PLACES && value.aux > places)
+        return decimal_format_places(w->resolver->arena, decimal, value.aux);
+    return places > 0 ? shortest : decimal_format_places(w->resolver->arena, decimal, 1);
+}
+
 void elm_write_constant(ElmWriter *w, const CqlNode *node)
 {
     CqlValue value = node->constant;
     const CqlRatioBody *ratio = value.ptr;
-    StrBuf text;
-    strbuf_init(&text, w->resolver->arena, 0);
     switch (cql_value_kind(value)) {
     case CQL_NULL:
         elm_begin(w, "Null", node);
@@ -235,12 +259,11 @@ void elm_write_constant(ElmWriter *w, const CqlNode *node)
         break;
     case CQL_INTEGER:
     case CQL_LONG:
-        write_literal(w, node, value.kind == CQL_LONG ? "Long" : "Integer",
-                      str_format(w->resolver->arena, "%lld", (long long)value.integer));
+        write_number(w, node, value.kind == CQL_LONG ? "Long" : "Integer",
+                     str_format(w->resolver->arena, "%lld", (long long)value.integer));
         break;
     case CQL_DECIMAL:
-        cql_value_format(value, &text);
-        write_literal(w, node, "Decimal", strbuf_str(&text));
+        write_number(w, node, "Decimal", decimal_literal(w, value));
         break;
     case CQL_STRING:
         write_literal(w, node, "String", value_text(value));
