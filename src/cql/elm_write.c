@@ -290,8 +290,11 @@ ErrorCode cql_libraries_to_elm(Arena *arena, const CqlLibraries *libraries,
                                Error *err)
 {
     CqlPlanOptions plan_options = {.now = {.year = 2000, .month = 1, .day = 1}};
-    Resolver resolver = {
-        .arena = arena, .options = &plan_options, .diags = diags, .keeps_forms = true};
+    Resolver resolver = {.arena = arena,
+                         .options = &plan_options,
+                         .diags = diags,
+                         .findings = diags,
+                         .keeps_forms = true};
     ErrorCode code = resolve_libraries(&resolver, libraries, err);
     if (code != ERR_OK)
         return code;

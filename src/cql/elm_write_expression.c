@@ -607,6 +607,8 @@ static const char *elm_name(const CqlNode *node, const char *name)
     bool first_is_point = node->count == 2 && node->op != op_included_in_interval;
     if (!first_is_point)
         return name;
+    if (node->op == op_concatenate)
+        return "Concatenate";
     if (node->op == op_properly_contains_list || node->op == op_properly_contains_interval)
         return "ProperContains";
     if (node->op == op_properly_in_list || node->op == op_properly_in_interval)
@@ -935,6 +937,13 @@ void elm_write_node(ElmWriter *w, const CqlNode *node)
     }
     if (write_instead(w, node))
         return;
+    bool needs_form = node->run == run_definition || node->run == run_function ||
+                      node->run == run_exists_retrieve || node->run == run_query ||
+                      node->run == run_retrieve;
+    if (needs_form && node->form == NULL) {
+        elm_unsupported(w, node, "this expression");
+        return;
+    }
     for (size_t i = 0; i < COUNT_OF(node_writers); i++) {
         if (node_writers[i].run == node->run) {
             node_writers[i].write(w, node);

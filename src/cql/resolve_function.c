@@ -88,7 +88,7 @@ static CqlNode *call_function(Resolver *r, const Call *call, Definition *definit
     } else {
         node = node_new(r, call->place, run_function, definition->type);
         node_keep(r, node, (NodeForm){.definition = definition});
-    node->detail = definition->function;
+        node->detail = definition->function;
     }
     CqlNode **args = ARENA_ARRAY(r->arena, CqlNode *, call->count);
     for (uint32_t i = 0; i < call->count; i++)
