@@ -399,14 +399,16 @@ OP(op_except_interval)
     Tri apart = tri_not(overlaps(eval, node, a, b));
     if (apart == TRI_TRUE)
         return args[0];
-    bool sticks_out_left = tri_less(eval, node, a.start, b.start) == TRI_TRUE;
-    bool sticks_out_right = tri_less(eval, node, b.end, a.end) == TRI_TRUE;
+    Tri sticks_out_left = tri_less(eval, node, a.start, b.start);
+    Tri sticks_out_right = tri_less(eval, node, b.end, a.end);
     CqlValue edge;
-    if (apart == TRI_NULL || sticks_out_left == sticks_out_right)
+    /* Two parts are no interval, and what is unknown may leave two. */
+    bool is_open = sticks_out_left == TRI_NULL || sticks_out_right == TRI_NULL;
+    if (apart == TRI_NULL || is_open || sticks_out_left == sticks_out_right)
         return value_null();
     Span span = span_of(eval, args[0]);
     Span other = span_of(eval, args[1]);
-    if (sticks_out_left)
+    if (sticks_out_left == TRI_TRUE)
         return value_step(&eval->context, other.start, -1, &edge)
                    ? make_closed(eval, span.start, edge, point_of(args[0]))
                    : value_null();
@@ -512,11 +514,14 @@ OP(op_collapse)
     return value_from_vec(&result);
 }
 
-/* How fine a bound is: the precision of a date, the digits behind the point of a number. */
+/* How fine a bound is: the precision of a date, the digits behind the point of a number, those that
+   were written where it is a literal. */
 static int fineness(CqlValue point)
 {
     if (point.kind >= CQL_DATE && point.kind <= CQL_TIME)
         return point.moment.precision;
+    if (point.kind == CQL_DECIMAL && point.aux != UINT16_MAX)
+        return point.aux;
     if (point.kind == CQL_DECIMAL)
         return decimal_places(value_decimal_units(point));
     return point.kind == CQL_QUANTITY ? decimal_places(value_quantity(point)->value) : 0;
@@ -611,6 +616,18 @@ static bool is_last_of_all(const CqlEval *eval, CqlValue at, const CqlQuantityBo
     return is_step && per->value.units == DECIMAL_ONE && !value_step(&eval->context, at, 1, &next);
 }
 
+/* Whole numbers in steps of less than one are Decimals, to the last step before the next whole
+   number: per 0.1, 10 is 10.0 to 10.9. */
+static Span refined(CqlEval *eval, Span span, const CqlQuantityBody *per)
+{
+    if (span.start.kind != CQL_INTEGER && span.start.kind != CQL_LONG)
+        return span;
+    Decimal end = decimal_from_int(span.end.integer);
+    end.units += DECIMAL_ONE - grain_of(per).units;
+    return (Span){.start = value_decimal(eval->context.arena, decimal_from_int(span.start.integer)),
+                  .end = value_decimal(eval->context.arena, end)};
+}
+
 /* Adds the points of one interval (or the intervals between them); false when it cannot be. */
 static bool expand_one(CqlEval *eval, const CqlNode *node, CqlValue interval, CqlQuantityBody per,
                        bool as_points, ValueVec *result)
@@ -621,6 +638,8 @@ static bool expand_one(CqlEval *eval, const CqlNode *node, CqlValue interval, Cq
     /* An open bound that is unknown contributes nothing. */
     if (span.start.kind == CQL_NULL || span.end.kind == CQL_NULL)
         return true;
+    if (per.value.units % DECIMAL_ONE != 0)
+        span = refined(eval, span, &per);
     bool is_moment = span.start.kind >= CQL_DATE && span.start.kind <= CQL_TIME;
     if (is_moment != (quantity_precision(per.unit) != 0 && span.start.kind != CQL_QUANTITY))
         return false;

@@ -49,8 +49,6 @@ static CqlValue make(CqlEval *eval, const CqlNode *node, const CqlValue *args, C
     int first = kind == CQL_TIME ? PRECISION_HOUR : PRECISION_YEAR;
     Moment moment = {.month = 1, .day = 1, .offset_minutes = OFFSET_NONE};
     bool ended = false;
-    if (args[0].kind == CQL_NULL)
-        return value_null();
     for (uint32_t i = 0; i < node->count && i < 7; i++) {
         if (args[i].kind == CQL_NULL) {
             ended = true;
@@ -62,6 +60,8 @@ static CqlValue make(CqlEval *eval, const CqlNode *node, const CqlValue *args, C
             return eval_fail(eval, ERR_EVALUATION, node,
                              "a part of the date or time is not in range");
     }
+    if (moment.precision == PRECISION_NONE)
+        return value_null();
     bool has_day = kind != CQL_TIME && moment.precision >= PRECISION_DAY;
     if (has_day && !date_exists(moment.year, moment.month, moment.day))
         return eval_fail(eval, ERR_EVALUATION, node, "the date does not exist");
