@@ -58,6 +58,17 @@ ErrorCode cql_persons_batch(const CqlPersons *persons, size_t part, const Record
     return ERR_OK;
 }
 
+ErrorCode cql_persons_share(const CqlPersons *persons, CqlEval *eval, Error *err)
+{
+    const RecordBatch *shared = persons->batches.shared;
+    ErrorCode code = ERR_OK;
+    if (persons->store != NULL)
+        code = store_shared(persons->store, &shared, err);
+    if (code == ERR_OK && shared != NULL && shared->person_count > 0)
+        cql_eval_share(eval, (Record){.batch = shared, .row = 0});
+    return code;
+}
+
 ErrorCode cql_persons_find(const CqlPersons *persons, Str id, Record *ret_record, Error *err)
 {
     if (persons->store != NULL)

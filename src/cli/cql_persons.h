@@ -4,6 +4,7 @@
 #pragma once
 
 #include "cli/cli_int.h"
+#include "cql/cql.h"
 #include "intake/intake.h"
 
 typedef struct {
@@ -25,5 +26,7 @@ size_t cql_persons_parts(const CqlPersons *persons);
 uint32_t cql_persons_of_part(const CqlPersons *persons, size_t part);
 MUST_USE ErrorCode cql_persons_batch(const CqlPersons *persons, size_t part,
                                      const RecordBatch **ret_batch, Error *err);
+/* Lets an evaluator see what belongs to no person. */
+MUST_USE ErrorCode cql_persons_share(const CqlPersons *persons, CqlEval *eval, Error *err);
 MUST_USE ErrorCode cql_persons_find(const CqlPersons *persons, Str id, Record *ret_record,
                                     Error *err);

@@ -243,11 +243,16 @@ static ErrorCode run_plan(Cli *cli, Run *run, size_t threads)
 {
     bool is_one = !run->persons->is_given || cli_has(cli, OPTION_PERSON);
     run->evals = ARENA_ARRAY(cli->arena, CqlEval *, threads);
-    for (size_t i = 0; i < threads; i++)
+    ErrorCode code = ERR_OK;
+    for (size_t i = 0; i < threads; i++) {
         run->evals[i] = cql_eval_create(run->plan);
+        if (code == ERR_OK)
+            code = cql_persons_share(run->persons, run->evals[i], &cli->err);
+    }
     map_init(&run->said, cli->arena);
     pthread_mutex_init(&run->lock, NULL);
-    ErrorCode code = is_one ? run_one(run) : run_all(run, threads);
+    if (code == ERR_OK)
+        code = is_one ? run_one(run) : run_all(run, threads);
     pthread_mutex_destroy(&run->lock);
     for (size_t i = 0; i < threads; i++)
         cql_eval_destroy(run->evals[i]);

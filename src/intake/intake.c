@@ -595,5 +595,7 @@ void intake_batches_free(IntakeBatches *batches)
     for (size_t i = 0; i < batches->count; i++)
         if (batches->arenas[i] != NULL)
             arena_destroy(batches->arenas[i]);
+    if (batches->shared_arena != NULL)
+        arena_destroy(batches->shared_arena);
     *batches = (IntakeBatches){0};
 }

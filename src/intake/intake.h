@@ -76,7 +76,9 @@ typedef struct {
     const ConceptDict *dict;
     const RecordBatch **batches;
     size_t count;
-    Arena **arenas; /* one a batch */
+    Arena **arenas;            /* one a batch */
+    const RecordBatch *shared; /* what belongs to no person, in its one row; NULL: nothing */
+    Arena *shared_arena;
 } IntakeBatches;
 
 /* As intake_load, for whoever asks the persons at once and needs no store: nothing is written (but

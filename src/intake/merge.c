@@ -505,7 +505,10 @@ static ErrorCode merge_shared(Merge *merge, Refusals *refusals, Error *err)
 {
     const MergeOptions *options = merge->options;
     MergeWorker *worker = refusals->worker;
-    Collect collect = {.arena = worker->arena,
+    Arena *arena = worker->arena;
+    if (options->kept != NULL && options->shared_bytes > 0)
+        arena = options->kept->shared_arena = arena_create(0);
+    Collect collect = {.arena = arena,
                        .bytes_max = shared_bytes_max(options),
                        .bytes_given = options->shared_bytes};
     if (options->shared_bytes == 0)
@@ -518,13 +521,15 @@ static ErrorCode merge_shared(Merge *merge, Refusals *refusals, Error *err)
         return code;
     spill_drop(options->spill, BUCKET_COUNT);
     arena_reset(worker->scratch);
-    RecordBuilder *builder = create_builder(worker->arena, refusals, true);
+    RecordBuilder *builder = create_builder(arena, refusals, true);
     VEC_FOREACH (SpillRecord *, record, &collect.records)
         add_record(builder, *record);
     RecordBatch *batch = NULL;
     code = record_builder_finish(builder, &batch, err);
     if (code == ERR_OK && options->writer != NULL)
         code = store_writer_shared(options->writer, batch, err);
+    if (code == ERR_OK && options->kept != NULL)
+        options->kept->shared = batch;
     if (code == ERR_OK)
         count_batch(merge, batch, true);
     pthread_mutex_lock(&merge->lock);
