@@ -42,6 +42,8 @@ OP(op_property_choice)
 OP(op_property_named)
 {
     const Str *name = node->detail;
+    if (args[0].kind == CQL_TUPLE)
+        return cql_value_element(args[0], *name);
     if (args[0].kind != CQL_FHIR)
         return args[0].kind == CQL_NULL ? args[0] : op_property_system(eval, node, args);
     FhirNode object = value_node(args[0]);
