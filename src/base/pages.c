@@ -1,6 +1,5 @@
 #include "base/pages.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -57,10 +56,7 @@ void *pages_alloc(size_t size)
 {
     size_t rounded = pages_round(size == 0 ? 1 : size);
     void *memory = new_pages(rounded);
-    if (memory == NULL) {
-        fprintf(stderr, "braid: out of memory (%zu bytes wanted)\n", rounded);
-        abort();
-    }
+    ASSERT(memory != NULL);
     return memory;
 }
 
