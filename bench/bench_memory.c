@@ -1,19 +1,19 @@
 /*
  * bench_memory -- 10 GB of NDJSON through a pipe into a store: how fast, and how much memory at the
  * most, which is to stay under the default of 1 GiB and the dictionary. BENCH_BYTES says another
- * number of bytes.
+ * number of bytes, BENCH_MEMORY another --memory.
  */
 #include <sys/resource.h>
 
 #include "bench_population.h"
 
-static uint64_t wanted_bytes(void)
+static uint64_t number_of(const char *name, uint64_t usual)
 {
-    const char *given = getenv("BENCH_BYTES");
-    int64_t bytes;
-    return given != NULL && str_to_int64(str_from_c(given), &bytes) && bytes > 0
-               ? (uint64_t)bytes
-               : UINT64_C(10000000000);
+    const char *given = getenv(name);
+    int64_t number;
+    return given != NULL && str_to_int64(str_from_c(given), &number) && number > 0
+               ? (uint64_t)number
+               : usual;
 }
 
 int main(void)
@@ -29,8 +29,10 @@ int main(void)
     IntakeOptions options = {.sources = &dash,
                              .source_count = 1,
                              .store_path = io_join(arena, scratch, S("store")),
-                             .omit_narrative = true};
-    options.stdin_fd = population_pipe(bundles, false, SIZE_MAX, wanted_bytes());
+                             .omit_narrative = true,
+                             .memory_max = number_of("BENCH_MEMORY", 0)};
+    options.stdin_fd =
+        population_pipe(bundles, false, SIZE_MAX, number_of("BENCH_BYTES", UINT64_C(10000000000)));
     double begin = bench_seconds();
     bench_must(intake_load(arena, &options, &diags, &report, &err), &err);
     double seconds = bench_seconds() - begin;
