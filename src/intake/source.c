@@ -815,7 +815,8 @@ ErrorCode source_next(Source *source, Chunk *chunk, bool *ret_more, Error *err)
     ASSERT(source->places.count < UINT32_MAX);
     VEC_PUSH(source->arena, &source->places, (ChunkPlace){.file = source->text_name});
     if (chunk->len > 0) {
-        source->line += count_lines(chunk->ptr, chunk->len);
+        if (source->has_text) /* what comes next is of the same text */
+            source->line += count_lines(chunk->ptr, chunk->len);
         memset(chunk->ptr + chunk->len, 0, JSON_INDEX_PADDING);
     }
     return ERR_OK;
