@@ -293,17 +293,21 @@ CqlValue eval_fail(CqlEval *eval, ErrorCode code, const CqlNode *node, const cha
 /* The step limit was reached, or each step is being watched. */
 CqlValue eval_node_slowly(CqlEval *eval, const CqlNode *node);
 
+/* The value of a node whose guard holds. */
+CqlValue run_guard(CqlEval *eval, const CqlNode *node);
 /* Whether the person has an entry for any of the guard's retrieves. */
 bool eval_has_any(CqlEval *eval, const PlanGuard *guard);
 bool eval_has_retrieve(CqlEval *eval, uint32_t retrieve);
 
+/* One call in any case: a value that comes from several places would go through memory. */
 static inline CqlValue eval_node(CqlEval *eval, const CqlNode *node)
 {
+    CqlRunFn run = node->run;
     if (UNLIKELY(++eval->steps > eval->steps_free))
-        return eval_node_slowly(eval, node);
-    if (node->guard != NULL && !eval_has_any(eval, node->guard))
-        return node->guard->value;
-    return node->run(eval, node);
+        run = eval_node_slowly;
+    else if (node->guard != NULL && !eval_has_any(eval, node->guard))
+        run = run_guard;
+    return run(eval, node);
 }
 
 /* Counts the work of an operator that grows with its operands; false once the limit is reached. */
