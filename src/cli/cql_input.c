@@ -61,13 +61,13 @@ static ErrorCode add_path(Reader *reader, Str path)
     ErrorCode code = io_list_dir(cli->arena, path, &names, &cli->err);
     size_t found = 0;
     for (size_t i = 0; code == ERR_OK && i < names.count; i++) {
-        if (!str_ends_with(names.items[i], S(".cql")))
+        if (!str_ends_with(names.items[i], S(".cql")) && !str_ends_with(names.items[i], S(".json")))
             continue;
         found++;
         code = add_file(reader, io_join(cli->arena, path, names.items[i]));
     }
     if (code == ERR_OK && found == 0)
-        return error_set(&cli->err, ERR_NOT_FOUND, "%.*s: there is no file *.cql in it",
+        return error_set(&cli->err, ERR_NOT_FOUND, "%.*s: there is no file *.cql or *.json in it",
                          STR_ARG(path));
     return code;
 }
@@ -109,6 +109,23 @@ static void index_folders(Reader *reader)
     reader->has_candidates = true;
 }
 
+/* Libraries as JSON lie among other documents: only files named after the library are opened. */
+static void index_json(Reader *reader, Str name)
+{
+    Arena *arena = reader->arena;
+    VEC_FOREACH (Str, folder, &reader->folders) {
+        IoNames names = {0};
+        Error err = {0};
+        if (io_list_dir(arena, *folder, &names, &err) != ERR_OK)
+            continue;
+        for (size_t i = 0; i < names.count; i++) {
+            if (str_ends_with(names.items[i], S(".json")) &&
+                str_find(names.items[i], name) != SIZE_MAX)
+                index_file(reader, io_join(arena, *folder, names.items[i]));
+        }
+    }
+}
+
 /* Without a version the highest is meant, runs of digits compared as numbers. */
 static bool is_better(Arena *arena, const Candidate *candidate, const Candidate *best)
 {
@@ -124,6 +141,7 @@ static ErrorCode find_includes(Reader *reader)
     while (cql_libraries_missing(reader->input->libraries, &at, &name, &version)) {
         if (!reader->has_candidates)
             index_folders(reader);
+        index_json(reader, name);
         const Candidate *best = NULL;
         VEC_FOREACH (Candidate, candidate, &reader->candidates) {
             if (!str_eq(candidate->name, name))

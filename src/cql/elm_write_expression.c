@@ -569,6 +569,9 @@ static void write_duration_of(ElmWriter *w, const CqlNode *node, const char *typ
 static bool write_special_operator(ElmWriter *w, const CqlNode *node, const char *name)
 {
     bool is_list = node->count > 0 && node->args[0]->type->kind == TYPE_LIST;
+    /* A conversion to what it is already: left by ToX of FHIRHelpers. */
+    bool is_identity = strncmp(name, "To", 2) == 0 && node->count == 1 &&
+                       node->type == node->args[0]->type;
     if (strcmp(name, "NotEqual") == 0)
         negated(w, "Equal", node);
     else if (strcmp(name, "NotEquivalent") == 0)
@@ -583,7 +586,7 @@ static bool write_special_operator(ElmWriter *w, const CqlNode *node, const char
         write_duration_of(w, node, "DurationBetween");
     else if (strcmp(name, "DifferenceOf") == 0)
         write_duration_of(w, node, "DifferenceBetween");
-    else if (strcmp(name, "Positive") == 0 || strcmp(name, "ToCode") == 0)
+    else if (strcmp(name, "Positive") == 0 || is_identity)
         elm_write_node(w, node->args[0]);
     else if (strcmp(name, "In") == 0 && node->op == op_in_vocabulary)
         write_membership(w, node, node->args[0], node->args[1]);

@@ -11,10 +11,13 @@ import os
 import subprocess
 import sys
 import tempfile
+import xml.etree.ElementTree
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.environ.get("BRAID_BUILD", os.path.join(ROOT, "build"))
 COMPARE = os.path.join(BUILD, "tests", "cql", "elm_compare")
+BRAID = os.environ.get("BRAID", os.path.join(BUILD, "braid"))
+SUITE = os.path.join(ROOT, "..", "shared", "data", "cql-tests")
 STARTER = os.path.join(ROOT, "programmes", "starter")
 PERIOD = ["-p", "Measurement Period=Interval[@2020-01-01T00:00:00.0, @2020-12-31T23:59:59.999]"]
 counts = {"passed": 0, "failed": 0, "skipped": 0}
@@ -206,11 +209,76 @@ def test_same(folder):
         check(text, last == "1 same, 0 differ, 0 of one side", done.stdout + done.stderr)
 
 
+def translate(sources, folder, *options):
+    return subprocess.run([BRAID, "cql", "translate", *sources, "--elm", "json", "--out", folder,
+                           *options], capture_output=True, text=True, check=False)
+
+
+def test_written_starter(folder):
+    """What we write of the programme's library is read again with the same values."""
+    source = os.path.join(STARTER, "cql", "Starter.cql")
+    data = sorted(glob.glob(os.path.join(ROOT, "examples", "sample", "*.ndjson")))
+    for options in ([], ["--result-types", "--locators"]):
+        done = translate([source], folder, *options)
+        elm = done.stdout.strip()
+        check("starter is written", done.returncode == 0, done.stderr)
+        done, last = compare([source], [elm], data, starter_options())
+        check("starter as written", last == "540 same, 0 differ, 0 of one side",
+              done.stdout + done.stderr)
+        # What is read is written again: byte for byte the same.
+        with open(elm, encoding="utf-8") as file:
+            first = file.read()
+        translate([elm], os.path.join(folder, "again"), *options)
+        again = os.path.join(folder, "again", os.path.basename(elm))
+        if not options:
+            with open(again, encoding="utf-8") as file:
+                check("written twice", file.read() == first, "the second ELM is another")
+
+
+# Tests of the suite that are no CQL 1.5.
+NOT_OURS = ("Slice(", "timezone from", "Floor(-2147483649)")
+
+
+def suite_expressions():
+    for path in sorted(glob.glob(os.path.join(SUITE, "**", "*.xml"), recursive=True)):
+        for test in xml.etree.ElementTree.parse(path).getroot().iter():
+            if not test.tag.endswith("}test"):
+                continue
+            for expression in test:
+                is_valid = expression.get("invalid") in (None, "false")
+                text = expression.text or ""
+                if expression.tag.endswith("}expression") and is_valid and \
+                        not any(word in text for word in NOT_OURS):
+                    yield text
+
+
+def test_suite(folder):
+    """Every valid expression of the public suite: written, read, the same value."""
+    texts = list(suite_expressions())
+    if not texts:
+        counts["skipped"] += 1
+        return
+    sources = []
+    for number, text in enumerate(texts):
+        sources.append(os.path.join(folder, f"T{number:04}.cql"))
+        with open(sources[-1], "w", encoding="utf-8") as file:
+            file.write(f"library T{number:04}\ndefine E: {text}\n")
+    elm = os.path.join(folder, "elm")
+    done = translate(sources, elm)
+    check("the suite is written", done.returncode == 0, done.stdout[-2000:] + done.stderr)
+    written = [os.path.join(elm, f"T{number:04}.json") for number in range(len(texts))]
+    done, last = compare(sources, written)
+    check("the suite", last == f"{len(texts)} same, 0 differ, 0 of one side",
+          done.stdout[-3000:] + done.stderr)
+
+
 def main():
     with tempfile.TemporaryDirectory() as folder:
         test_starter(folder)
         test_bad(folder)
         test_same(folder)
+        test_written_starter(folder)
+        test_suite(os.path.join(folder))
     print(", ".join(f"{count} {name}" for name, count in counts.items()))
     return 1 if counts["failed"] else 0
 
