@@ -207,8 +207,9 @@ typedef enum {
     CQL_INTERVAL,
     CQL_LIST,
     CQL_TUPLE,
-    CQL_FHIR,       /* a resource or element of the record */
-    CQL_UNCERTAINTY /* an Integer known only to lie in a range */
+    CQL_FHIR,        /* a resource or element of the record */
+    CQL_UNCERTAINTY, /* an Integer known only to lie in a range */
+    CQL_INSTANCE     /* a value of a model's type made by an instance selector */
 } CqlKind;
 
 /* 16 bytes, copied freely. What it points to is good until the next cql_eval_begin(). Read it with
@@ -266,7 +267,7 @@ CqlValue cql_value_item(CqlValue list, size_t index);
 /* Bounds as they stand (either may be null). */
 bool cql_value_interval(CqlValue value, CqlValue *ret_low, CqlValue *ret_high,
                         bool *ret_is_low_closed, bool *ret_is_high_closed);
-/* A named element of a tuple; null when it has none. */
+/* A named element of a tuple or instance; null when it has none. */
 CqlValue cql_value_element(CqlValue tuple, Str name);
 /* The place in the record. */
 bool cql_value_node(CqlValue value, FhirNode *ret_node);

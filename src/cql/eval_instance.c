@@ -1,4 +1,4 @@
-/* Instances of System types made element by element: Quantity { value: 5, unit: 'mg' }. */
+/* Instances made element by element: Quantity { value: 5, unit: 'mg' }, FHIR.Coding { … }. */
 #include "cql/plan_int.h"
 
 typedef struct {
@@ -84,12 +84,44 @@ static CqlValue make_vocabulary(const CqlEval *eval, const Elements *elements, C
     return value_pointer(kind, body);
 }
 
+/* Primitives of the record become System values, as those that are written are. */
+static CqlValue plain_primitive(Arena *arena, CqlValue value)
+{
+    if (value.kind == CQL_FHIR && fhir_type_is_primitive(value.aux))
+        return value_of_fhir(arena, value_node(value));
+    if (value.kind != CQL_LIST)
+        return value;
+    CqlValue *items = ARENA_ARRAY(arena, CqlValue, value.count);
+    for (uint32_t i = 0; i < value.count; i++)
+        items[i] = value_items(value)[i].kind == CQL_LIST
+                       ? value_items(value)[i]
+                       : plain_primitive(arena, value_items(value)[i]);
+    return value_list(items, value.count);
+}
+
+/* A primitive is its value. */
+static CqlValue make_instance(Arena *arena, const CqlNode *node, CqlValue *values)
+{
+    for (uint32_t i = 0; i < node->count; i++)
+        values[i] = plain_primitive(arena, values[i]);
+    if (fhir_type_is_primitive(node->type->fhir))
+        return node->count > 0 ? values[0] : value_null();
+    CqlInstanceBody *body = ARENA_NEW(arena, CqlInstanceBody);
+    *body = (CqlInstanceBody){
+        .type = node->type, .names = node->detail, .values = values, .count = node->count};
+    return value_pointer(CQL_INSTANCE, body);
+}
+
 CqlValue run_instance(CqlEval *eval, const CqlNode *node)
 {
     Arena *arena = eval->context.arena;
     CqlValue *values = ARENA_ARRAY(arena, CqlValue, node->count);
     for (uint32_t i = 0; i < node->count; i++)
         values[i] = eval_node(eval, node->args[i]);
+    if (eval->failed)
+        return value_null();
+    if (node->type->kind == TYPE_FHIR || node->type->kind == TYPE_CLASS)
+        return make_instance(arena, node, values);
     Elements elements = {.names = node->detail, .values = values, .count = node->count};
     switch (node->type->kind) {
     case TYPE_QUANTITY:

@@ -158,6 +158,8 @@ static CqlValue sort_list(CqlEval *eval, const PlanQuery *query, CqlValue list)
         for (size_t j = 0; j < width; j++) {
             const CqlNode *key = query->sort_keys[j].key;
             CqlValue value = key == NULL ? item : eval_node(eval, key);
+            if (value.kind == CQL_INSTANCE)
+                value = instance_value(arena, value.ptr);
             keys[i * width + j] =
                 value.kind == CQL_FHIR ? value_of_fhir(arena, value_node(value)) : value;
         }

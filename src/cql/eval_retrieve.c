@@ -188,6 +188,9 @@ static void add_codes(Codes *codes, CqlValue value) /* NOLINT(misc-no-recursion)
     case CQL_VALUE_SET:
         add_value_set(codes, value.ptr);
         break;
+    case CQL_INSTANCE:
+        add_codes(codes, instance_value(codes->eval->context.arena, value.ptr));
+        break;
     case CQL_FHIR:
         add_fhir_codes(codes, value_node(value));
         break;

@@ -3,6 +3,8 @@
 
 static CqlValue plain(CqlValue value, Arena *arena)
 {
+    if (value.kind == CQL_INSTANCE)
+        return instance_value(arena, value.ptr);
     return value.kind == CQL_FHIR ? value_of_fhir(arena, value_node(value)) : value;
 }
 
@@ -96,6 +98,8 @@ bool cql_value_interval(CqlValue value, CqlValue *ret_low, CqlValue *ret_high,
 CqlValue cql_value_element(CqlValue tuple, Str name)
 {
     const CqlTupleBody *body = tuple.ptr;
+    if (tuple.kind == CQL_INSTANCE)
+        return instance_element(tuple.ptr, name);
     if (tuple.kind != CQL_TUPLE)
         return value_null();
     for (size_t i = 0; i < body->type->count; i++) {
@@ -232,6 +236,16 @@ static void format_tuple(const CqlTupleBody *tuple, StrBuf *out)
     strbuf_add(out, tuple->type->count == 0 ? S(": }") : S(" }"));
 }
 
+static void format_instance(const CqlInstanceBody *instance, StrBuf *out)
+{
+    strbuf_printf(out, "%.*s { ", STR_ARG(instance->type->text));
+    for (size_t i = 0; i < instance->count; i++) {
+        strbuf_printf(out, "%s%.*s: ", i > 0 ? ", " : "", STR_ARG(instance->names[i]));
+        cql_value_format(instance->values[i], out);
+    }
+    strbuf_add(out, instance->count == 0 ? S(": }") : S(" }"));
+}
+
 static void format_vocabulary(const CqlVocabularyBody *body, bool is_set, StrBuf *out)
 {
     strbuf_add(out, is_set ? S("ValueSet { id: ") : S("CodeSystem { id: "));
@@ -286,6 +300,9 @@ void cql_value_format(CqlValue value, StrBuf *out) /* NOLINT(misc-no-recursion) 
         break;
     case CQL_TUPLE:
         format_tuple(value.ptr, out);
+        break;
+    case CQL_INSTANCE:
+        format_instance(value.ptr, out);
         break;
     case CQL_FHIR:
         (void)fhir_write_json(value_node(value), out);
@@ -374,6 +391,74 @@ static void json_tuple(const CqlTupleBody *tuple, StrBuf *out)
     strbuf_add_char(out, '}');
 }
 
+/* What FHIR's JSON puts behind the name of a choice: valueQuantity. */
+static Str choice_suffix(CqlValue value)
+{
+    static const char *const of_kind[] = {
+        [CQL_BOOLEAN] = "Boolean",
+        [CQL_INTEGER] = "Integer",
+        [CQL_DECIMAL] = "Decimal",
+        [CQL_STRING] = "String",
+        [CQL_DATE] = "Date",
+        [CQL_DATETIME] = "DateTime",
+        [CQL_TIME] = "Time",
+        [CQL_QUANTITY] = "Quantity",
+        [CQL_RATIO] = "Ratio",
+        [CQL_CODE] = "Coding",
+        [CQL_CONCEPT] = "CodeableConcept",
+    };
+    if (value.kind == CQL_INSTANCE)
+        return fhir_type_name(((const CqlInstanceBody *)value.ptr)->type->fhir);
+    if (value.kind == CQL_FHIR)
+        return fhir_type_name(value.aux);
+    const char *text = value.kind < COUNT_OF(of_kind) ? of_kind[value.kind] : NULL;
+    return str_from_c(text == NULL ? "" : text);
+}
+
+static bool is_choice_stem(uint16_t type, Str name)
+{
+    for (uint8_t i = 1; i <= fhir_type_table[type].element_count; i++) {
+        const FhirElementInfo *info = fhir_element_info((FhirType)type, i);
+        if ((info->flags & FHIR_FLAG_CHOICE) != 0 && info->choice_stem == name.len &&
+            memcmp(info->name, name.ptr, name.len) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* FHIR's JSON: elements without a value are left out. */
+static void json_instance(const CqlInstanceBody *instance, StrBuf *out)
+{
+    uint16_t type = instance->type->fhir;
+    bool first = true;
+    strbuf_add_char(out, '{');
+    if (fhir_type_is_resource((FhirType)type)) {
+        json_member(out, "resourceType", true);
+        add_json_string(out, fhir_type_name(type));
+        first = false;
+    }
+    for (size_t i = 0; i < instance->count; i++) {
+        CqlValue value = instance->values[i];
+        Str name = instance->names[i];
+        if (value.kind == CQL_NULL)
+            continue;
+        if (is_choice_stem(type, name)) {
+            Str suffix = choice_suffix(value);
+            char initial = suffix.len > 0 ? suffix.ptr[0] : 'X';
+            bool is_small = initial >= 'a' && initial <= 'z';
+            name = str_format(out->arena, "%.*s%c%.*s", STR_ARG(name),
+                              is_small ? initial - 32 : initial,
+                              STR_ARG(str_slice(suffix, 1, suffix.len)));
+        }
+        strbuf_add(out, first ? S("") : S(","));
+        add_json_string(out, name);
+        strbuf_add_char(out, ':');
+        cql_value_json(value, out);
+        first = false;
+    }
+    strbuf_add_char(out, '}');
+}
+
 static void json_concept(const CqlConceptBody *concept, StrBuf *out)
 {
     strbuf_add(out, S("{\"codes\":["));
@@ -418,6 +503,9 @@ static void json_structure(CqlValue value, StrBuf *out)
         break;
     case CQL_TUPLE:
         json_tuple(value.ptr, out);
+        break;
+    case CQL_INSTANCE:
+        json_instance(value.ptr, out);
         break;
     case CQL_FHIR:
         (void)fhir_write_json(value_node(value), out);

@@ -337,6 +337,8 @@ bool value_is_of(CqlValue value, const CqlType *type)
     case TYPE_FHIR: {
         const CqlType of = {.kind = TYPE_FHIR, .fhir = type->fhir};
         const CqlType node = {.kind = TYPE_FHIR, .fhir = value.aux};
+        if (value.kind == CQL_INSTANCE)
+            return type_is_subtype(((const CqlInstanceBody *)value.ptr)->type, type);
         return value.kind == CQL_FHIR && type_is_subtype(&node, &of);
     }
     case TYPE_VOCABULARY:
@@ -411,7 +413,10 @@ CqlValue value_convert(CqlEval *eval, CqlValue value, const CqlType *type)
 {
     if (value.kind == CQL_NULL || type->kind == TYPE_ANY)
         return value;
-    if (value.kind == CQL_FHIR && type->kind != TYPE_FHIR && type->kind != TYPE_CLASS) {
+    bool is_plain_wanted = type->kind != TYPE_FHIR && type->kind != TYPE_CLASS;
+    if (value.kind == CQL_INSTANCE && is_plain_wanted && !value_is_of(value, type))
+        return value_convert(eval, instance_value(eval->context.arena, value.ptr), type);
+    if (value.kind == CQL_FHIR && is_plain_wanted) {
         if (type->kind == TYPE_CHOICE && value_is_of(value, type))
             return value;
         value = value_of_fhir(eval->context.arena, value_node(value));

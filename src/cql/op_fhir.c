@@ -23,18 +23,41 @@ static CqlValue wrap(CqlEval *eval, FhirNode child, bool is_list)
     return value_list(items, at);
 }
 
+/* The name that an element has in CQL: of a choice its stem. */
+static Str element_name(uint16_t type, uint8_t element)
+{
+    const FhirElementInfo *info = fhir_element_info((FhirType)type, element);
+    Str name = str_from_c(info->name);
+    return (info->flags & FHIR_FLAG_CHOICE) != 0 ? str_slice(name, 0, info->choice_stem) : name;
+}
+
+CqlValue made_property(const CqlNode *node, CqlValue object, bool is_choice)
+{
+    if (object.kind != CQL_INSTANCE)
+        return value_null();
+    const CqlInstanceBody *instance = object.ptr;
+    uint16_t type = instance->type->fhir;
+    uint8_t count = fhir_type_table[type].element_count;
+    for (uint8_t i = 1; i <= count; i++) {
+        uint32_t number = is_choice ? fhir_element_info((FhirType)type, i)->choice : i;
+        if (number == node->index)
+            return instance_element(instance, element_name(type, i));
+    }
+    return value_null();
+}
+
 OP(op_property)
 {
-    if (args[0].kind != CQL_FHIR)
-        return value_null();
+    if (UNLIKELY(args[0].kind != CQL_FHIR))
+        return made_property(node, args[0], false);
     FhirNode child = fhir_child(value_node(args[0]), (uint8_t)node->index);
     return wrap(eval, child, (node->flags & NODE_LIST) != 0);
 }
 
 OP(op_property_choice)
 {
-    if (args[0].kind != CQL_FHIR)
-        return value_null();
+    if (UNLIKELY(args[0].kind != CQL_FHIR))
+        return made_property(node, args[0], true);
     return value_fhir(fhir_child_choice(value_node(args[0]), (uint8_t)node->index));
 }
 
@@ -42,7 +65,7 @@ OP(op_property_choice)
 OP(op_property_named)
 {
     const Str *name = node->detail;
-    if (args[0].kind == CQL_TUPLE)
+    if (args[0].kind == CQL_TUPLE || args[0].kind == CQL_INSTANCE)
         return cql_value_element(args[0], *name);
     if (args[0].kind != CQL_FHIR)
         return args[0].kind == CQL_NULL ? args[0] : op_property_system(eval, node, args);
@@ -296,15 +319,23 @@ CqlValue value_of_fhir(Arena *arena, FhirNode node)
     }
 }
 
+/* What is made, not found, as a System value. */
+static CqlValue made_value(CqlEval *eval, CqlValue value)
+{
+    return value.kind == CQL_INSTANCE ? instance_value(eval->context.arena, value.ptr) : value;
+}
+
 OP(op_fhir_value)
 {
     if (args[0].kind != CQL_FHIR)
-        return args[0];
+        return made_value(eval, args[0]);
     return value_of_fhir(eval->context.arena, value_node(args[0]));
 }
 
 OP(op_fhir_text_equal)
 {
+    if (args[0].kind != CQL_FHIR)
+        return value_tri(value_equal(&eval->context, args[0], args[1]));
     return value_boolean(fhir_text_is(value_node(args[0]), value_text(args[1])));
 }
 
@@ -334,8 +365,21 @@ static bool node_has_code(const CqlEval *eval, FhirNode node, const CqlCodeBody 
     return false;
 }
 
+/* A Coding or CodeableConcept that was made against a Code or Concept. */
+static bool made_is_equivalent(CqlEval *eval, const CqlValue *args)
+{
+    CqlValue both[2] = {made_value(eval, args[0]), args[1]};
+    for (size_t i = 0; i < 2; i++) {
+        if (both[i].kind == CQL_CODE)
+            both[i] = op_to_concept(eval, NULL, &both[i]);
+    }
+    return value_equivalent(&eval->context, both[0], both[1]);
+}
+
 OP(op_fhir_code_equivalent)
 {
+    if (args[0].kind == CQL_INSTANCE)
+        return value_boolean(made_is_equivalent(eval, args));
     if (args[0].kind != CQL_FHIR || args[1].kind != CQL_CODE)
         return value_boolean(args[0].kind == CQL_NULL && args[1].kind == CQL_NULL);
     return value_boolean(node_has_code(eval, value_node(args[0]), args[1].ptr));
@@ -343,6 +387,8 @@ OP(op_fhir_code_equivalent)
 
 OP(op_fhir_concept_equivalent)
 {
+    if (args[0].kind == CQL_INSTANCE)
+        return value_boolean(made_is_equivalent(eval, args));
     const CqlConceptBody *concept = args[1].ptr;
     if (args[0].kind != CQL_FHIR || args[1].kind != CQL_CONCEPT)
         return value_boolean(args[0].kind == CQL_NULL && args[1].kind == CQL_NULL);
@@ -409,6 +455,8 @@ static bool value_in(CqlEval *eval, CqlValue vocabulary, CqlValue value)
                 return true;
         }
         return false;
+    case CQL_INSTANCE:
+        return value_in(eval, vocabulary, made_value(eval, value));
     case CQL_FHIR:
         return node_in(body, kind, value_node(value), eval->context.arena);
     case CQL_LIST:

@@ -30,7 +30,7 @@ OP(op_property_value)
 {
     Arena *arena = eval->context.arena;
     if (args[0].kind != CQL_FHIR)
-        return value_null();
+        return made_property(node, args[0], false);
     FhirNode child = fhir_child(value_node(args[0]), (uint8_t)node->index);
     if ((node->flags & NODE_LIST) == 0)
         return mapped(arena, fhir_kind(child) == FHIR_KIND_LIST ? fhir_first(child) : child);
@@ -53,7 +53,7 @@ OP(op_fhir_or_value)
 OP(op_property_choice_value)
 {
     if (args[0].kind != CQL_FHIR)
-        return value_null();
+        return made_property(node, args[0], true);
     return mapped(eval->context.arena,
                   fhir_child_choice(value_node(args[0]), (uint8_t)node->index));
 }

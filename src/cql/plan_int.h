@@ -371,6 +371,8 @@ CqlValue value_convert(CqlEval *eval, CqlValue value, const CqlType *type);
 bool profile_fits(const PlanProfile *profile, FhirNode resource, Arena *arena);
 /* Whether the resource names the value set as not done. */
 bool not_done_fits(const PlanNotDone *not_done, FhirNode resource);
+/* The element of an instance by its number or that of its choice, as in the node. */
+CqlValue made_property(const CqlNode *node, CqlValue object, bool is_choice);
 /* What FHIRHelpers would make of an element. */
 CqlValue value_of_fhir(Arena *arena, FhirNode node);
 

@@ -363,6 +363,11 @@ static CqlNode *resolve_is_as(Resolver *r, const Ast *ast)
     if (arg == NULL || type == NULL)
         return NULL;
     bool is_as = ast->kind == AST_AS;
+    /* Primitives that were made have forgotten their FHIR type: what is known now counts. */
+    if (type->kind == TYPE_FHIR && arg->type->kind == TYPE_FHIR && type_is_subtype(arg->type, type))
+        return is_as ? arg
+                     : resolve_call(r, ast, "Not", resolve_call(r, ast, "IsNull", arg, NULL, 0),
+                                    NULL, 0);
     if (!types_meet(arg->type, type))
         resolve_warning(r, ast->line, ast->column, "cql-null", "%.*s is never %.*s: this is %s",
                         STR_ARG(arg->type->text), STR_ARG(type->text),

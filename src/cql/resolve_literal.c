@@ -149,15 +149,6 @@ CqlNode *resolve_code_selector(Resolver *r, const Ast *ast)
                          type_simple(r->types, TYPE_CONCEPT));
 }
 
-/* What an element of an instance must be, or NULL when the type has none of the name. */
-static const CqlType *instance_element(Resolver *r, const CqlType *type, Str name)
-{
-    CqlNode probe = {.run = run_slot, .type = type, .flags = NODE_IMPURE};
-    const Ast place = {.line = 0};
-    CqlNode *element = resolve_property(r, &place, &probe, name, true);
-    return element == NULL ? NULL : element->type;
-}
-
 static bool is_constructible(const CqlType *type)
 {
     switch (type->kind) {
@@ -173,38 +164,101 @@ static bool is_constructible(const CqlType *type)
     }
 }
 
+/* Whether a value of the type is one of a System type that stands in FHIR for another: a String for
+   a FHIR.code, a list of Strings for a list of FHIR.id. */
+static const CqlType *plain_type(Resolver *r, const CqlType *wanted, const CqlType *given)
+{
+    if (wanted->kind == TYPE_FHIR && fhir_type_is_primitive(wanted->fhir)) {
+        const CqlType *value = type_of_fhir_value(r->types, wanted->fhir);
+        return conversion_cost(r, given, value) >= 0 ? value : NULL;
+    }
+    if (wanted->kind == TYPE_LIST && given->kind == TYPE_LIST) {
+        const CqlType *element = plain_type(r, wanted->element, given->element);
+        return element == NULL ? NULL : type_list(r->types, element);
+    }
+    const CqlType *found = NULL;
+    for (size_t i = 0; wanted->kind == TYPE_CHOICE && i < wanted->count; i++) {
+        const CqlType *part = plain_type(r, wanted->parts[i], given);
+        if (part == given || (part != NULL && found == NULL))
+            found = part;
+    }
+    return found;
+}
+
+/* The argument as the element wants it; NULL when it cannot be that. */
+static CqlNode *fit_element(Resolver *r, const Ast *place, CqlNode *arg, const CqlType *wanted)
+{
+    /* One where a list is expected is a list of one. */
+    bool is_single = wanted->kind == TYPE_LIST && arg->type->kind != TYPE_LIST &&
+                     arg->type->kind != TYPE_ANY && arg->type->kind != TYPE_CHOICE;
+    if (is_single)
+        arg = resolve_call(r, place, "ToList", arg, NULL, 0);
+    if (arg == NULL)
+        return NULL;
+    if (type_is_subtype(arg->type, wanted))
+        return arg;
+    const CqlType *plain = plain_type(r, wanted, arg->type);
+    if (plain != NULL)
+        return node_convert(r, arg, plain);
+    return conversion_cost(r, arg->type, wanted) < 0 ? NULL : node_convert(r, arg, wanted);
+}
+
+/* What the element must be; NULL, with a finding, when there is none that can be set. */
+static const CqlType *settable(Resolver *r, const Ast *ast, const CqlType *type, Str name)
+{
+    CqlNode probe = {.run = run_slot, .type = type, .flags = NODE_IMPURE};
+    if (type->kind == TYPE_FHIR && fhir_type_is_primitive(type->fhir) && str_eq(name, S("value")))
+        return type_of_fhir_value(r->types, type->fhir);
+    CqlNode *element = resolve_property(r, ast, &probe, name, false);
+    if (element == NULL)
+        return NULL;
+    if (element->op == op_property_path) {
+        resolve_error(r, ast->line, ast->column, "cql-element",
+                      "'%.*s' of %.*s is found in more than one element: it cannot be set",
+                      STR_ARG(name), STR_ARG(type->text));
+        return NULL;
+    }
+    return element->type;
+}
+
+static bool is_given_twice(const Ast *ast, size_t at)
+{
+    for (size_t i = 0; i < at; i++) {
+        if (str_eq(ast->names[i], ast->names[at]))
+            return true;
+    }
+    return false;
+}
+
 CqlNode *resolve_instance(Resolver *r, const Ast *ast)
 {
     const CqlType *type = resolve_type(r, ast->type);
     if (type == NULL)
         return NULL;
-    if (type->kind == TYPE_FHIR && system_type_of(r, type) != type &&
-        is_constructible(system_type_of(r, type)))
-        type = system_type_of(r, type);
-    if (!is_constructible(type)) {
-        resolve_error(r, ast->line, ast->column, "cql-unsupported",
-                      "instances of %.*s cannot be made yet", STR_ARG(type->text));
+    bool is_of_model =
+        (type->kind == TYPE_FHIR || type->kind == TYPE_CLASS) && type->fhir != FHIR_TYPE_NONE;
+    if (!is_of_model && !is_constructible(type)) {
+        resolve_error(r, ast->line, ast->column, "cql-type", "no instances of %.*s can be made",
+                      STR_ARG(type->text));
         return NULL;
     }
     CqlNode **args = ARENA_ARRAY(r->arena, CqlNode *, ast->count);
+    bool failed = false;
     for (size_t i = 0; i < ast->count; i++) {
-        const CqlType *wanted = instance_element(r, type, ast->names[i]);
-        args[i] = resolve_expression(r, ast->items[i]);
-        if (args[i] == NULL)
-            return NULL;
-        /* One code where a list of codes is expected is a list of one. */
-        bool is_single =
-            wanted != NULL && wanted->kind == TYPE_LIST && args[i]->type == wanted->element;
-        if (is_single)
-            args[i] = resolve_call(r, ast, "ToList", args[i], NULL, 0);
-        if (wanted == NULL || conversion_cost(r, args[i]->type, wanted) < 0) {
-            resolve_error(r, ast->line, ast->column, "cql-element",
-                          "%.*s has no element '%.*s' of type %.*s", STR_ARG(type->text),
-                          STR_ARG(ast->names[i]), STR_ARG(args[i]->type->text));
-            return NULL;
-        }
-        args[i] = node_convert(r, args[i], wanted);
+        const CqlType *wanted = settable(r, ast, type, ast->names[i]);
+        CqlNode *arg = resolve_expression(r, ast->items[i]);
+        args[i] = wanted == NULL || arg == NULL ? NULL : fit_element(r, ast, arg, wanted);
+        failed |= args[i] == NULL;
+        if (wanted != NULL && arg != NULL && args[i] == NULL)
+            resolve_error(r, ast->items[i]->line, ast->items[i]->column, "cql-type",
+                          "'%.*s' of %.*s is %.*s, not %.*s", STR_ARG(ast->names[i]),
+                          STR_ARG(type->text), STR_ARG(wanted->text), STR_ARG(arg->type->text));
+        if (is_given_twice(ast, i))
+            resolve_error(r, ast->line, ast->column, "cql-element", "'%.*s' is given twice",
+                          STR_ARG(ast->names[i]));
     }
+    if (failed)
+        return NULL;
     CqlNode *node = node_new(r, ast, run_instance, type);
     node->detail = ast->names;
     node_set_args(r, node, args, (uint32_t)ast->count);

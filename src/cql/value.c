@@ -320,6 +320,8 @@ Tri value_equal(const ValueContext *context, CqlValue a, CqlValue b)
 {
     if (a.kind == CQL_NULL || b.kind == CQL_NULL)
         return TRI_NULL;
+    if (a.kind != b.kind && instance_make_plain(context->arena, &a, &b))
+        return value_equal(context, a, b);
     bool has_order = a.kind != b.kind || a.kind <= CQL_QUANTITY || a.kind == CQL_UNCERTAINTY;
     if (has_order) {
         bool comparable = a.kind == b.kind || (is_number(a) && is_number(b)) ||
@@ -343,6 +345,8 @@ Tri value_equal(const ValueContext *context, CqlValue a, CqlValue b)
         return tuple_equal(context, a.ptr, b.ptr);
     case CQL_FHIR:
         return fhir_equal(value_node(a), value_node(b)) ? TRI_TRUE : TRI_FALSE;
+    case CQL_INSTANCE:
+        return instance_equal(context, a.ptr, b.ptr);
     default:
         return vocabulary_equal(a.ptr, b.ptr);
     }
@@ -438,6 +442,8 @@ bool value_equivalent(const ValueContext *context, CqlValue a, CqlValue b)
 {
     if (a.kind == CQL_NULL || b.kind == CQL_NULL)
         return a.kind == b.kind;
+    if (a.kind != b.kind && instance_make_plain(context->arena, &a, &b))
+        return value_equivalent(context, a, b);
     if (a.kind != b.kind)
         return mixed_equivalent(a, b);
     const CqlTupleBody *left = a.ptr;
@@ -462,6 +468,8 @@ bool value_equivalent(const ValueContext *context, CqlValue a, CqlValue b)
     case CQL_TUPLE:
         return left->type->count == right->type->count &&
                items_equivalent(context, left->values, right->values, left->type->count);
+    case CQL_INSTANCE:
+        return instance_equivalent(context, a.ptr, b.ptr);
     default:
         return value_equal(context, a, b) == TRI_TRUE;
     }

@@ -53,6 +53,14 @@ typedef struct {
     const CqlValue *values;
 } CqlTupleBody;
 
+/* A value of a FHIR type, or of a model's class, that was made and not found. */
+typedef struct {
+    const CqlType *type;
+    const Str *names; /* of the elements that were given */
+    const CqlValue *values;
+    size_t count;
+} CqlInstanceBody;
+
 /* A value set or code system. */
 typedef struct {
     Str id;
@@ -197,6 +205,17 @@ void value_uncertainty(CqlValue value, int64_t *ret_low, int64_t *ret_high);
 Decimal value_number(CqlValue value);
 /* Digits behind the point without trailing zeros. */
 int decimal_places(Decimal value);
+
+/* The element of an instance; null when it was not given. */
+CqlValue instance_element(const CqlInstanceBody *instance, Str name);
+/* What FHIRHelpers would make of it; null where it makes nothing of the type. */
+CqlValue instance_value(Arena *arena, const CqlInstanceBody *instance);
+/* Of an instance and something else, makes System values of what is in the record or made; false
+   when neither changes. */
+bool instance_make_plain(Arena *arena, CqlValue *a, CqlValue *b);
+Tri instance_equal(const ValueContext *context, const CqlInstanceBody *a, const CqlInstanceBody *b);
+bool instance_equivalent(const ValueContext *context, const CqlInstanceBody *a,
+                         const CqlInstanceBody *b);
 
 /* --- relations (CQL Appendix B: Equal, Equivalent, Less …) --- */
 Tri value_equal(const ValueContext *context, CqlValue a, CqlValue b);

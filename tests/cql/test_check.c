@@ -1,7 +1,8 @@
 /*
  * Runs the tables tests/cql/cases/check-*.tsv: what a set of libraries is told by the checker; and
  * tests/cql/cases/values-*.tsv: what the definitions of the last library are worth for the person
- * lena of tests/cql/data ("name = value", " | " between; the first error where there are any).
+ * lena of tests/cql/data ("name = value", as JSON
+ * where the name begins with Json, " | " between; the first error where there are any).
  *
  * A row is a name, the libraries and the findings, tabs between. Libraries are texts with \n for
  * line ends, `;;` between several: they are called 1.cql, 2.cql … in that order. Findings are
@@ -121,7 +122,10 @@ static Str values(Checker *checker, Str sources)
             continue;
         strbuf_printf(&out, "%s%.*s = ", out.len > 0 ? " | " : "", STR_ARG(definition->name));
         if (cql_eval_definition(eval, i, &value, &err) == ERR_OK) {
-            cql_value_format(value, &out);
+            if (str_starts_with(definition->name, S("Json")))
+                cql_value_json(value, &out);
+            else
+                cql_value_format(value, &out);
         } else {
             strbuf_printf(&out, "error: %s", err.message);
             cql_eval_begin(eval, (Record){.batch = checker->fixture.batch, .row = row});
@@ -193,6 +197,16 @@ TEST(findings_of_calls)
 TEST(findings_of_expressions)
 {
     run_table(arena, "tests/cql/cases/check-expressions.tsv", check);
+}
+
+TEST(values_of_instances)
+{
+    run_table(arena, "tests/cql/cases/values-instances.tsv", values);
+}
+
+TEST(findings_of_instances)
+{
+    run_table(arena, "tests/cql/cases/check-instances.tsv", check);
 }
 
 TEST(values_of_retrieves)
