@@ -71,8 +71,10 @@ static ErrorCode read_records(Work *work, Str json, const RecordBatch **ret_batc
 static ErrorCode make_plan(Work *work, Str source, const ConceptDict *dict, CqlPlan **ret_plan)
 {
     CqlLibraries *libraries = cql_libraries_create(work->arena);
-    if (!cql_libraries_add(libraries, source, S("library"), &work->diags))
-        return diag_to_error(&work->diags, &work->err);
+    if (!cql_libraries_add(libraries, source, S("library"), &work->diags)) {
+        ErrorCode code = diag_to_error(&work->diags, &work->err);
+        return code == ERR_OK ? ERR_DOCUMENT : code;
+    }
     CqlPlanOptions options = {
         .dict = dict,
         .now =

@@ -32,7 +32,7 @@ typedef struct {
     uint64_t denominator;
     int exponent; /* of ten */
     int pi;       /* exponent of pi */
-    int8_t dims[DIMENSIONS];
+    int dims[DIMENSIONS];
     uint16_t arbitrary; /* number of the arbitrary unit in it, or 0 */
     bool is_metric;
     uint8_t function;
