@@ -234,14 +234,17 @@ static NodeId read_pays(Scope *scope, Clause *clause)
     return id;
 }
 
-/* Every parameter and node is read, also one that nothing uses: what is wrong in it is wrong. */
+/* Every parameter is read, and every node of a document's own graph, also one that nothing uses:
+   what is wrong in it is wrong. Nodes of a kind are read as they are needed: what rests on a
+   parameter that is "none" may be nothing. */
 static void read_all(Scope *scope)
 {
     for (size_t i = 0; i < scope->entries.count; i++) {
         const ScopeEntry *entry = &scope->entries.items[i];
         Str is = entry->declaration == NULL ? S("") : text_of(entry->declaration, S("is"));
-        if (entry->state == ENTRY_UNREAD && !str_eq(is, S("points")) && !str_eq(is, S("choice")) &&
-            !str_eq(is, S("number")))
+        bool is_asked = entry->kind == ENTRY_PARAMETER || scope->macro == NULL;
+        if (is_asked && entry->state == ENTRY_UNREAD && !str_eq(is, S("points")) &&
+            !str_eq(is, S("choice")) && !str_eq(is, S("number")))
             (void)graph_resolve_name(scope, scope->place, entry->name);
     }
 }
