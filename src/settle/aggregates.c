@@ -182,8 +182,7 @@ static bool read_head(TableReader *reader)
 
 /* --- keys --- */
 
-/* First and last day that a period's text means: 2013, 2013-04, 2013-Q2, 2013-04-30. */
-static bool period_days(Str text, int32_t *ret_first, int32_t *ret_last)
+static bool single_days(Str text, int32_t *ret_first, int32_t *ret_last)
 {
     int64_t year;
     int64_t part;
@@ -214,6 +213,21 @@ static bool period_days(Str text, int32_t *ret_first, int32_t *ret_last)
     return true;
 }
 
+/* First and last day that a period's text means: 2013, 2013-04, 2013-Q2, 2013-04-30, and two of
+   them with .. between. */
+static bool period_days(Str text, int32_t *ret_first, int32_t *ret_last)
+{
+    size_t dots = str_find(text, S(".."));
+    if (dots != SIZE_MAX) {
+        int32_t unused;
+        Str to = str_slice(text, dots + 2, SIZE_MAX);
+        return str_find(to, S("..")) == SIZE_MAX &&
+               single_days(str_slice(text, 0, dots), ret_first, &unused) &&
+               single_days(to, &unused, ret_last) && *ret_first <= *ret_last;
+    }
+    return single_days(text, ret_first, ret_last);
+}
+
 static bool check_period(TableReader *reader, size_t column, Str text)
 {
     const Contract *contract = reader->contract;
@@ -222,7 +236,8 @@ static bool check_period(TableReader *reader, size_t column, Str text)
     if (!period_days(text, &first, &last)) {
         refuse(reader, column, "table-period",
                str_format(reader->arena,
-                          "\"%.*s\" is no period; write 2013, 2013-04, 2013-Q2 or 2013-04-30",
+                          "\"%.*s\" is no period; write 2013, 2013-04, 2013-Q2, 2013-04-30 or "
+                          "2013-04..2014-03",
                           STR_ARG(str_slice(text, 0, 64))));
         return false;
     }
