@@ -570,8 +570,8 @@ static bool write_special_operator(ElmWriter *w, const CqlNode *node, const char
 {
     bool is_list = node->count > 0 && node->args[0]->type->kind == TYPE_LIST;
     /* A conversion to what it is already: left by ToX of FHIRHelpers. */
-    bool is_identity = strncmp(name, "To", 2) == 0 && node->count == 1 &&
-                       node->type == node->args[0]->type;
+    bool is_identity =
+        strncmp(name, "To", 2) == 0 && node->count == 1 && node->type == node->args[0]->type;
     if (strcmp(name, "NotEqual") == 0)
         negated(w, "Equal", node);
     else if (strcmp(name, "NotEquivalent") == 0)

@@ -324,8 +324,13 @@ CqlValue run_interval(CqlEval *eval, const CqlNode *node)
         return value_null();
     CqlValue start = interval_start(&eval->context, &interval);
     CqlValue end = interval_end(&eval->context, &interval);
-    if (value_order(&eval->context, start, end, 0) == ORDER_GREATER)
-        return eval_fail(eval, ERR_EVALUATION, node, "an interval ends before it starts");
+    if (value_order(&eval->context, start, end, 0) == ORDER_GREATER) {
+        /* Written so, it is an error; from the data of one person, there is no such interval. */
+        bool is_written = node->args[0]->run == run_constant && node->args[1]->run == run_constant;
+        return !is_written
+                   ? value_null()
+                   : eval_fail(eval, ERR_EVALUATION, node, "an interval ends before it starts");
+    }
     return value_make_interval(eval->context.arena, &interval);
 }
 

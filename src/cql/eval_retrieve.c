@@ -52,6 +52,52 @@ static bool entry_matches(const PlanRetrieve *retrieve, const RecordSlice *slice
     return slice->concepts != NULL && concept_set_has(&retrieve->concepts, slice->concepts[entry]);
 }
 
+static bool medication_has(const PlanRetrieve *retrieve, FhirNode medication)
+{
+    ConceptId ids[16];
+    size_t count =
+        fhir_concepts(fhir_child(medication, FHIR_ELEM_Medication_code), ids, COUNT_OF(ids));
+    for (size_t i = 0; i < count && i < COUNT_OF(ids); i++) {
+        if (concept_set_has(&retrieve->concepts, ids[i]))
+            return true;
+    }
+    return false;
+}
+
+/* The medication that is referred to by "#id", within the resource. */
+static FhirNode contained(FhirNode resource, Str id)
+{
+    FhirItems walk = fhir_items(fhir_child_named(resource, S("contained")));
+    FhirNode item;
+    while (fhir_items_next(&walk, &item)) {
+        if (!walk.is_null && item.type == FHIR_TYPE_Medication &&
+            fhir_text_is(fhir_child(item, FHIR_ELEM_Medication_id), id))
+            return item;
+    }
+    return FHIR_ABSENT;
+}
+
+/* Whether the medication that a resource refers to, in place of a code of its own, has the code. */
+static bool refers_to_code(const CqlEval *eval, const PlanRetrieve *retrieve, FhirNode resource)
+{
+    FhirNode reference = fhir_child(resource, retrieve->medication);
+    uint16_t type = FHIR_TYPE_NONE;
+    Str id;
+    if (fhir_is_absent(reference))
+        return false;
+    Str text = fhir_text(fhir_child(reference, FHIR_ELEM_Reference_reference), eval->context.arena);
+    if (str_starts_with(text, S("#")))
+        return medication_has(retrieve, contained(resource, str_slice(text, 1, SIZE_MAX)));
+    if (!fhir_reference(reference, eval->context.arena, &type, &id))
+        return false;
+    FhirNode medication = FHIR_ABSENT;
+    if (eval->has_record)
+        medication = record_find_resource(eval->record, FHIR_TYPE_Medication, id);
+    if (fhir_is_absent(medication) && eval->has_shared)
+        medication = record_find_resource(eval->shared, FHIR_TYPE_Medication, id);
+    return medication_has(retrieve, medication);
+}
+
 /* Whether the retrieve takes an entry. The tape is opened only for what the directory does not
    tell; *ret_resource is absent when it was not. */
 static bool takes(const CqlEval *eval, const PlanRetrieve *retrieve, const Source *source,
@@ -62,7 +108,11 @@ static bool takes(const CqlEval *eval, const PlanRetrieve *retrieve, const Sourc
     *ret_resource = FHIR_ABSENT;
     if (!has_code && retrieve->by_directory)
         has_code = entry_matches(retrieve, &source->slice, entry);
-    bool is_open = !has_code && (!retrieve->by_directory || retrieve->not_done != NULL);
+    /* An entry with a code of its own refers to no medication. */
+    bool may_refer = retrieve->medication != 0 && (source->slice.concepts == NULL ||
+                                                   source->slice.concepts[entry] == CONCEPT_NONE);
+    bool is_open =
+        !has_code && (!retrieve->by_directory || retrieve->not_done != NULL || may_refer);
     if (!has_code && !is_open)
         return false;
     if (is_open || retrieve->profile != NULL)
@@ -71,6 +121,8 @@ static bool takes(const CqlEval *eval, const PlanRetrieve *retrieve, const Sourc
         has_code = path_has(&wanted, retrieve->path, 0, *ret_resource);
     if (!has_code && retrieve->not_done != NULL)
         has_code = not_done_fits(retrieve->not_done, *ret_resource);
+    if (!has_code && may_refer)
+        has_code = refers_to_code(eval, retrieve, *ret_resource);
     return has_code && (retrieve->profile == NULL ||
                         profile_fits(retrieve->profile, *ret_resource, eval->context.arena));
 }

@@ -193,8 +193,8 @@ static CqlValue primitive_value(Arena *arena, FhirNode node)
     case FHIR_KIND_MOMENT:
         if (!fhir_moment(node, &moment))
             return value_null();
-        /* In FHIR the fraction is a part of the seconds, and none is none: 08:00:00 is 08:00:00.000,
-           which CQL would otherwise take for less precise. */
+        /* In FHIR the fraction is a part of the seconds, and none is none: 08:00:00 is
+           08:00:00.000, which CQL would otherwise take for less precise. */
         if (moment.precision == PRECISION_SECOND) {
             moment.precision = PRECISION_MILLISECOND;
             moment.millisecond = 0;

@@ -243,7 +243,8 @@ bool profile_fits(const PlanProfile *profile, FhirNode resource, Arena *arena)
         Str text = walk.is_null ? S("") : fhir_text(claim, arena);
         if (is_among(text, profile->accepted, profile->accepted_count))
             return true;
-        claims_other |= is_among(text, profile->others, profile->other_count);
+        claims_other |= is_among(text, profile->others, profile->other_count) ||
+                        (profile->guide.len > 0 && str_starts_with(text, profile->guide));
     }
     for (size_t i = 0; i < profile->demand_count && !claims_other; i++)
         claims_other = !demand_holds(&profile->demands[i], resource, arena);

@@ -130,13 +130,14 @@ typedef struct {
 } PlanDemand;
 
 /* What a resource must be for a profile: it claims it or one made from it, or it claims none that
-   the model knows and has the content that the profile demands. */
+   the model's guide knows (in whichever version) and has the content that the profile demands. */
 typedef struct {
     const struct ModelClass *class;
     const Str *accepted;
     size_t accepted_count;
     const Str *others; /* of the model on the same type */
     size_t other_count;
+    Str guide; /* what the URLs of the guide's profiles begin with */
     const PlanDemand *demands;
     size_t demand_count;
 } PlanProfile;
@@ -152,6 +153,7 @@ typedef struct {
     uint16_t type;
     const PlanProfile *profile;  /* NULL: any */
     const PlanNotDone *not_done; /* takes an entry beside the codes; NULL: none */
+    uint8_t medication;          /* element: the code may be that of a Medication referred to */
     bool is_shared;              /* in the context Unfiltered: of what belongs to no person */
     const CqlNode *codes;        /* while it is resolved */
     bool has_codes;

@@ -435,6 +435,13 @@ static void gather_others(Resolver *r, const ModelClass *class, const StrVec *ac
     }
 }
 
+/* Where profiles of the same guide begin, when the class is one of them. */
+static Str guide_of(Resolver *r, const ModelClass *class)
+{
+    Str guide = str_format(r->arena, "%.*s/StructureDefinition/", STR_ARG(class->model->url));
+    return str_starts_with(class->identifier, guide) ? guide : S("");
+}
+
 const PlanProfile *class_profile(Resolver *r, const ModelClass *class)
 {
     /* A class on a whole FHIR type has no profile of its own. */
@@ -467,6 +474,7 @@ const PlanProfile *class_profile(Resolver *r, const ModelClass *class)
         return NULL;
     PlanProfile *profile = ARENA_NEW(r->arena, PlanProfile);
     *profile = (PlanProfile){.class = class,
+                             .guide = guide_of(r, class),
                              .accepted = accepted.items,
                              .accepted_count = accepted.count,
                              .others = others.items,

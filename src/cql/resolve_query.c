@@ -553,6 +553,9 @@ CqlNode *resolve_retrieve(Resolver *r, const Ast *ast)
         return NULL;
     if (by.codes != NULL)
         set_path_of_codes(&retrieve, by.path);
+    /* [MedicationRequest: codes] means the medication, whether by code or by reference. */
+    if (retrieve.has_codes && retrieve.by_directory)
+        retrieve.medication = fhir_element_by_name(type->fhir, S("medicationReference"));
     /* By the directory, the path says nothing more. */
     if (retrieve.by_directory || by.codes != NULL)
         memset(retrieve.path, 0, sizeof(retrieve.path));
