@@ -3,15 +3,19 @@
  * directory alone on one core, and DuckDB over the same facts in flat tables beside them:
  *
  *   register  persons with one of the codes of diabetes by a day, and of the latest HbA1c in the
- * two years before: how many, and their sum cost      claims by provider and month over 63 months:
- * sums window    claims in the 90 days from a person's first admission in six years: how many
- * persons, and the sum
+ *             two years before: how many, and their sum
+ *   cost      claims by provider and month over 63 months: sums
+ *   window    claims in the 90 days from a person's first admission in six years: how many persons,
+ *             and the sum
+ *
+ * Then CQL over the same store, person by person without posting lists.
  *
  * A million persons with BENCH_FULL=1, else 50,000; BENCH_PERSONS says another number.
  */
 #include <sys/resource.h>
 
 #include "bench_population.h"
+#include "cql/cql.h"
 
 /* 2019-12-31; the data ends in 2019. Two years, 63 months and six years before it. */
 enum { UNTIL = 18261, TWO_YEARS = 730, MONTHS = 63, SIX_YEARS = 2191, WINDOW = 90 };
@@ -346,6 +350,90 @@ static void measure_count(Arena *arena, const Jobs *jobs)
     printf("%zu persons have it\n", (size_t)count);
 }
 
+/* ---- the same store asked in CQL, posting lists switched off ---- */
+
+static const char library_first[] =
+    "library First\nusing FHIR version '4.0.1'\ninclude FHIRHelpers version '4.0.1'\n"
+    "codesystem \"LOINC\": 'http://loinc.org'\n"
+    "code \"Height\": '8302-2' from \"LOINC\"\ncode \"HbA1c\": '4548-4' from \"LOINC\"\n"
+    "context Patient\n"
+    "define \"Measured\": exists [Observation: \"Height\"]\n"
+    "define \"High and Adult\": AgeInYearsAt(@2019-12-31) >= 18 and exists ([Observation: "
+    "\"HbA1c\"] O\n"
+    "  where O.effective during Interval[@2018-01-01, @2019-12-31] and O.value > 6 '%')\n";
+static const char library_second[] =
+    "library Second\nusing FHIR version '4.0.1'\ninclude FHIRHelpers version '4.0.1'\n"
+    "codesystem \"LOINC\": 'http://loinc.org'\n"
+    "code \"Height\": '8302-2' from \"LOINC\"\ncode \"HbA1c\": '4548-4' from \"LOINC\"\n"
+    "context Patient\n"
+    "define \"Measured Twice\": Count([Observation: \"Height\"]) >= 2\n"
+    "define \"Low\": AgeInYearsAt(@2019-12-31) >= 40 and exists ([Observation: \"HbA1c\"] O\n"
+    "  where O.effective during Interval[@2018-01-01, @2019-12-31] and O.value < 6 '%')\n";
+
+static CqlPlan *plan_of(Arena *arena, const Jobs *jobs, bool with_second)
+{
+    Error err = {0};
+    DiagList diags;
+    CqlPlan *plan;
+    CqlLibraries *libraries = cql_libraries_create(arena);
+    CqlPlanOptions options = {.dict = store_dict(jobs->store)};
+    diag_init(&diags, arena);
+    options.now = (Moment){
+        .year = 2020, .month = 1, .day = 1, .offset_minutes = 0, .precision = PRECISION_DAY};
+    (void)cql_libraries_add(libraries, str_from_c(library_first), S("First"), &diags);
+    if (with_second)
+        (void)cql_libraries_add(libraries, str_from_c(library_second), S("Second"), &diags);
+    bench_must(cql_plan_create(arena, libraries, &options, &diags, &plan, &err), &err);
+    return plan;
+}
+
+/* Seconds to ask every person for these definitions of the plan; counts what is true. */
+static double ask_everybody(const Jobs *jobs, const CqlPlan *plan, size_t from, size_t to,
+                            uint64_t *ret_count)
+{
+    Error err = {0};
+    CqlEval *eval = cql_eval_create(plan);
+    *ret_count = 0;
+    double begin = bench_seconds();
+    for (size_t p = 0; p < store_partition_count(jobs->store); p++) {
+        const RecordBatch *batch;
+        bench_must(store_batch(jobs->store, p, &batch, &err), &err);
+        for (uint32_t row = 0; row < batch->person_count; row++) {
+            cql_eval_begin(eval, (Record){.batch = batch, .row = row});
+            for (size_t i = from; i < to; i++) {
+                CqlValue value;
+                bench_must(cql_eval_definition(eval, i, &value, &err), &err);
+                *ret_count += cql_value_is_true(value);
+            }
+        }
+    }
+    double seconds = bench_seconds() - begin;
+    cql_eval_destroy(eval);
+    return seconds;
+}
+
+static void measure_cql(Arena *arena, const Jobs *jobs)
+{
+    const CqlPlan *first = plan_of(arena, jobs, false);
+    const CqlPlan *both = plan_of(arena, jobs, true);
+    double persons = (double)store_info(jobs->store)->persons;
+    uint64_t measured = 0;
+    uint64_t high = 0;
+    uint64_t all = 0;
+    for (size_t i = 0; i <= bench_runs(); i++) {
+        double a = ask_everybody(jobs, first, 0, 1, &measured);
+        double b = ask_everybody(jobs, first, 1, 2, &high);
+        double one = ask_everybody(jobs, first, 0, 2, &all);
+        double two = ask_everybody(jobs, both, 0, 4, &all);
+        if (i == 0)
+            continue; /* the tapes are read from disk and verified here */
+        bench_figure("CQL: exists [Observation: code], 1 thread", persons / a, "persons/s");
+        bench_figure("CQL: code, value, date and age, 1 thread", persons / b, "persons/s");
+        bench_figure("CQL: a second library adds", (two - one) / one * 100, "%");
+    }
+    printf("%zu measured, %zu high and adult\n", (size_t)measured, (size_t)high);
+}
+
 int main(void)
 {
     Arena *arena = arena_create(0);
@@ -374,6 +462,7 @@ int main(void)
            (long long)a.persons, (long long)a.tested, (long long)b.claims, (long long)b.cells,
            (long long)c.persons);
     measure_count(arena, &jobs);
+    measure_cql(arena, &jobs);
     if (getenv("BENCH_NO_NODE") == NULL)
         run_peer(&jobs, a, b, c);
     store_close(store);
