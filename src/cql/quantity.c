@@ -4,6 +4,9 @@
  */
 #include "cql/value.h"
 
+/* As the timing phrases have it. */
+enum { PRECISION_WEEK = PRECISION_MILLISECOND + 1 };
+
 /* The words of calendar durations are no units of UCUM: as definite durations they are these. */
 static Str definite_unit(Str unit)
 {
@@ -65,20 +68,41 @@ bool quantity_convert(const ValueContext *context, Decimal value, Str from, Str 
 
 uint8_t quantity_precision(Str unit)
 {
-    static const char *const codes[][4] = {{"", "", "", ""},
-                                           {"year", "years", "a", ""},
-                                           {"month", "months", "mo", ""},
-                                           {"day", "days", "d", ""},
-                                           {"hour", "hours", "h", ""},
-                                           {"minute", "minutes", "min", ""},
-                                           {"second", "seconds", "s", ""},
-                                           {"millisecond", "milliseconds", "ms", ""},
-                                           {"week", "weeks", "wk", ""}};
-    for (size_t i = 1; i < COUNT_OF(codes); i++) {
-        for (size_t j = 0; j < 3; j++) {
-            if (str_eq(unit, str_from_c(codes[i][j])))
-                return (uint8_t)i;
-        }
+    static const struct {
+        Str text;
+        uint8_t precision;
+    } codes[] = {
+        {STR_INIT("year"), PRECISION_YEAR},
+        {STR_INIT("years"), PRECISION_YEAR},
+        {STR_INIT("a"), PRECISION_YEAR},
+        {STR_INIT("month"), PRECISION_MONTH},
+        {STR_INIT("months"), PRECISION_MONTH},
+        {STR_INIT("mo"), PRECISION_MONTH},
+        {STR_INIT("day"), PRECISION_DAY},
+        {STR_INIT("days"), PRECISION_DAY},
+        {STR_INIT("d"), PRECISION_DAY},
+        {STR_INIT("hour"), PRECISION_HOUR},
+        {STR_INIT("hours"), PRECISION_HOUR},
+        {STR_INIT("h"), PRECISION_HOUR},
+        {STR_INIT("minute"), PRECISION_MINUTE},
+        {STR_INIT("minutes"), PRECISION_MINUTE},
+        {STR_INIT("min"), PRECISION_MINUTE},
+        {STR_INIT("second"), PRECISION_SECOND},
+        {STR_INIT("seconds"), PRECISION_SECOND},
+        {STR_INIT("s"), PRECISION_SECOND},
+        {STR_INIT("millisecond"), PRECISION_MILLISECOND},
+        {STR_INIT("milliseconds"), PRECISION_MILLISECOND},
+        {STR_INIT("ms"), PRECISION_MILLISECOND},
+        {STR_INIT("week"), PRECISION_WEEK},
+        {STR_INIT("weeks"), PRECISION_WEEK},
+        {STR_INIT("wk"), PRECISION_WEEK},
+    };
+    /* Most units begin otherwise, and are no further looked at. */
+    if (unit.len == 0 || str_find_char(S("yamdhsw"), unit.ptr[0]) == SIZE_MAX)
+        return 0;
+    for (size_t i = 0; i < COUNT_OF(codes); i++) {
+        if (str_eq(unit, codes[i].text))
+            return codes[i].precision;
     }
     return 0;
 }
@@ -133,14 +157,14 @@ Str quantity_combine_units(Arena *arena, Str a, Str b, bool is_quotient)
    'a' and 'mo', ~ does. Weeks and shorter are the same either way. */
 static bool is_indefinite(const CqlQuantityBody *quantity)
 {
-    uint8_t precision = quantity_precision(quantity->unit);
-    return quantity->is_calendar && (precision == PRECISION_YEAR || precision == PRECISION_MONTH);
+    uint8_t precision = quantity->is_calendar ? quantity_precision(quantity->unit) : 0;
+    return precision == PRECISION_YEAR || precision == PRECISION_MONTH;
 }
 
 static bool is_definite_year_or_month(const CqlQuantityBody *quantity)
 {
-    uint8_t precision = quantity_precision(quantity->unit);
-    return !quantity->is_calendar && (precision == PRECISION_YEAR || precision == PRECISION_MONTH);
+    uint8_t precision = quantity->is_calendar ? 0 : quantity_precision(quantity->unit);
+    return precision == PRECISION_YEAR || precision == PRECISION_MONTH;
 }
 
 static int64_t days_of(const CqlQuantityBody *quantity)
