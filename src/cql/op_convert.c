@@ -322,6 +322,18 @@ OP(op_can_convert_quantity)
 
 /* --- implicit conversion --- */
 
+/* By its elements: what made the tuple may have known less of their types. */
+static bool tuple_is_of(const CqlTupleBody *tuple, const CqlType *type)
+{
+    if (type_is_subtype(tuple->type, type))
+        return true;
+    bool same = tuple->type->count == type->count;
+    for (size_t i = 0; same && i < type->count; i++)
+        same = str_eq(tuple->type->names[i], type->names[i]) &&
+               (tuple->values[i].kind == CQL_NULL || value_is_of(tuple->values[i], type->parts[i]));
+    return same;
+}
+
 bool value_is_of(CqlValue value, const CqlType *type)
 {
     switch (type->kind) {
@@ -359,8 +371,7 @@ bool value_is_of(CqlValue value, const CqlType *type)
                (interval->high.kind == CQL_NULL || value_is_of(interval->high, type->element));
     }
     case TYPE_TUPLE:
-        return value.kind == CQL_TUPLE &&
-               type_is_subtype(((const CqlTupleBody *)value.ptr)->type, type);
+        return value.kind == CQL_TUPLE && tuple_is_of(value.ptr, type);
     default:
         return value.kind == (uint8_t)type_value_kind(type);
     }

@@ -61,6 +61,20 @@ OP(op_property_choice)
     return value_fhir(fhir_child_choice(value_node(args[0]), (uint8_t)node->index));
 }
 
+/* The element of a choice by its stem: `effective` of effectiveDateTime, effectivePeriod … */
+static CqlValue choice_named(FhirNode object, Str name)
+{
+    for (uint8_t i = 1; i <= fhir_type_table[object.type].element_count; i++) {
+        const FhirElementInfo *info = fhir_element_info((FhirType)object.type, i);
+        if ((info->flags & FHIR_FLAG_CHOICE) != 0 && info->choice_stem == name.len &&
+            memcmp(info->name, name.ptr, name.len) == 0) {
+            FhirNode child = fhir_child_choice(object, info->choice);
+            return fhir_is_absent(child) ? value_null() : value_fhir(child);
+        }
+    }
+    return value_null();
+}
+
 /* By name, where the type is only known now: of a choice. detail: the name. */
 OP(op_property_named)
 {
@@ -74,7 +88,7 @@ OP(op_property_named)
         return value_of_fhir(eval->context.arena, object);
     uint8_t element = fhir_element_by_name(object.type, *name);
     if (element == 0)
-        return value_null();
+        return choice_named(object, *name);
     const FhirElementInfo *info = fhir_element_info((FhirType)object.type, element);
     return wrap(eval, fhir_child(object, element), (info->flags & FHIR_FLAG_LIST) != 0);
 }
