@@ -29,11 +29,6 @@ OP(op_is_false)
     return value_boolean(value_truth(args[0]) == TRI_FALSE);
 }
 
-OP(op_null)
-{
-    return value_null();
-}
-
 OP(op_same)
 {
     return args[0];
