@@ -35,9 +35,9 @@ typedef struct CqlLibraries CqlLibraries;
    System, FHIR 4.0.1, USCore 3.1.1 and 6.1.0, QICore 4.1.1, 5.0.0 and 6.0.0. */
 CqlLibraries *cql_libraries_create(Arena *arena);
 /* Parses one library and keeps it under its own name and version. The source is CQL text, ELM JSON,
-   or a FHIR Library resource that holds one of them (its CQL is taken when it holds both). The text
-   and the file's name are copied. False when it has syntax errors (all findings go to diags) or is
-   there already. */
+   or a FHIR Library resource that holds one of them (its CQL is taken when it holds both; its
+   version is that of the library). The text and the file's name are copied. False when it has
+   syntax errors (all findings go to diags) or is there already. */
 bool cql_libraries_add(CqlLibraries *libraries, Str source, Str file, DiagList *diags);
 /* The same under a version other than the one that the text declares: that of the Library resource
    which it came in. */

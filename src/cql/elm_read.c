@@ -306,6 +306,17 @@ static bool is_json(Str source)
     return str_starts_with(text, S("{"));
 }
 
+/* A library is known by the version of the resource that it came in: some were published again with
+   the text as it was. */
+static const AstLibrary *as_version(Arena *arena, const AstLibrary *read, Str version)
+{
+    if (read == NULL || version.len == 0 || str_eq(read->version, version))
+        return read;
+    AstLibrary *library = arena_copy(arena, read, sizeof(*read));
+    library->version = version;
+    return library;
+}
+
 const AstLibrary *cql_read_library(Arena *arena, Str source, Str file, DiagList *diags)
 {
     if (!is_json(source))
@@ -321,9 +332,10 @@ const AstLibrary *cql_read_library(Arena *arena, Str source, Str file, DiagList 
         return report(arena, diags, file, "expected a FHIR Library, not another resource");
     if (!content_of(arena, root, false, &text, &err))
         return report(arena, diags, file, err.message);
+    Str version = json_find_text(root, S("version"));
     if (!is_json(text))
-        return cql_parse_library(arena, text, file, diags);
+        return as_version(arena, cql_parse_library(arena, text, file, diags), version);
     if (json_parse_nested(arena, text, LIMIT_ELM_DEPTH, &root, &err) != ERR_OK)
         return report(arena, diags, file, err.message);
-    return read_elm(arena, root, file, diags);
+    return as_version(arena, read_elm(arena, root, file, diags), version);
 }
