@@ -178,9 +178,24 @@ static bool widen_set(Resolver *r, const Call *call, Match *match)
     return true;
 }
 
+/* Weeks are counted (duration, difference, age), but not compared: their numbers are nowhere
+ * agreed. */
+static bool compares_weeks(const Call *call, const OperatorRow *row)
+{
+    Str name = str_from_c(row->name);
+    bool counts = str_starts_with(name, S("Duration")) || str_starts_with(name, S("Difference")) ||
+                  str_starts_with(name, S("Age"));
+    return call->precision == AST_PRECISION_WEEK && !counts;
+}
+
 static CqlNode *build(Resolver *r, const Call *call, const OperatorRow *row, const Match *match)
 {
     CqlNode *args[OPERANDS_MAX];
+    if (compares_weeks(call, row)) {
+        resolve_error(r, call->place->line, call->place->column, "cql-precision",
+                      "dates and times cannot be compared by week");
+        return NULL;
+    }
     for (uint32_t i = 0; i < call->count; i++)
         args[i] = node_convert(r, call->args[i], match->operands[i]);
     CqlNode *node = node_new(r, call->place, run_operator, match->result);
