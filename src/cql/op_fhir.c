@@ -224,14 +224,20 @@ static CqlValue primitive_value(Arena *arena, FhirNode node)
     }
 }
 
+/* As FHIRHelpers.ToQuantity: units of time are calendar durations, by their UCUM code or by name.
+   A value with a comparator (<5) is no quantity: null, where FHIRHelpers would stop the person. */
 static CqlValue quantity_value(Arena *arena, FhirNode node)
 {
     Decimal value;
-    if (!fhir_decimal(fhir_child(node, FHIR_ELEM_Quantity_value), &value))
+    if (!fhir_decimal(fhir_child(node, FHIR_ELEM_Quantity_value), &value) ||
+        !fhir_is_absent(fhir_child(node, FHIR_ELEM_Quantity_comparator)))
         return value_null();
     Str unit = fhir_text(fhir_child(node, FHIR_ELEM_Quantity_code), arena);
     if (unit.len == 0)
         unit = fhir_text(fhir_child(node, FHIR_ELEM_Quantity_unit), arena);
+    uint8_t precision = quantity_precision(unit);
+    if (precision != 0)
+        return value_make_quantity(arena, value, calendar_unit(precision), true);
     return value_make_quantity(arena, value, unit.len == 0 ? S("1") : unit, false);
 }
 
