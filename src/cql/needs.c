@@ -349,8 +349,7 @@ static void set_needs(Needs *needs, PlanDefinition *definition, const Empty *emp
         const PlanRetrieve *retrieve = &needs->plan->retrieves.items[i];
         if ((empty->relied[i / 64] >> (i % 64) & 1) == 0)
             continue;
-        bool by_codes = retrieve->has_codes && retrieve->by_directory &&
-                        retrieve->not_done == NULL && retrieve->medication == 0;
+        bool by_codes = retrieve_is_by_code(retrieve) && retrieve->medication == 0;
         list[definition->need_count++] =
             (CqlNeed){.type = retrieve->type, .concepts = by_codes ? &retrieve->concepts : NULL};
     }

@@ -169,6 +169,12 @@ typedef struct {
     uint8_t path[4];  /* of the codes */
 } PlanRetrieveBy;
 
+/* Whether the codes of the directory decide which entries come into question. */
+static inline bool retrieve_is_by_code(const PlanRetrieve *retrieve)
+{
+    return retrieve->has_codes && retrieve->by_directory && retrieve->not_done == NULL;
+}
+
 /* How deep evaluation and resolving may go in all, over definitions and functions: what fits into
    the stack of a thread with room to spare. */
 enum { PLAN_DEPTH_MAX = 2500 };
@@ -214,8 +220,9 @@ typedef Vec(PlanChild) PlanChildVec;
 /* Which retrieves a person's directory could answer, for one walk along it. */
 typedef struct {
     uint16_t type;
-    uint64_t *any;   /* retrieves of this type that an entry of any code could answer */
-    uint64_t *coded; /* those that look for codes of the directory */
+    uint64_t *any;     /* retrieves of this type that an entry of any code could answer */
+    uint64_t *coded;   /* those that look for codes of the directory */
+    uint64_t *uncoded; /* those that an entry without a code could answer as well */
 } PresenceType;
 
 typedef struct {

@@ -12,11 +12,6 @@ typedef struct {
     Map next; /* "class+retrieve" to class */
 } Classes;
 
-static bool is_by_code(const PlanRetrieve *retrieve)
-{
-    return retrieve->has_codes && retrieve->by_directory && retrieve->not_done == NULL;
-}
-
 /* The class of concepts that one more retrieve wants. */
 static uint32_t class_with(Classes *classes, uint32_t class, uint32_t retrieve)
 {
@@ -60,7 +55,8 @@ static PresenceType *type_of(CqlPlan *plan, uint16_t type)
     PresenceType *added = &presence->types[presence->type_count++];
     *added = (PresenceType){.type = type,
                             .any = ARENA_ZARRAY(plan->arena, uint64_t, presence->words),
-                            .coded = ARENA_ZARRAY(plan->arena, uint64_t, presence->words)};
+                            .coded = ARENA_ZARRAY(plan->arena, uint64_t, presence->words),
+                            .uncoded = ARENA_ZARRAY(plan->arena, uint64_t, presence->words)};
     return added;
 }
 
@@ -78,10 +74,12 @@ void plan_find_presence(CqlPlan *plan)
     for (uint32_t i = 0; i < plan->retrieves.count; i++) {
         const PlanRetrieve *retrieve = &plan->retrieves.items[i];
         const PresenceType *type = type_of(plan, retrieve->type);
-        uint64_t *bits = is_by_code(retrieve) ? type->coded : type->any;
+        uint64_t *bits = retrieve_is_by_code(retrieve) ? type->coded : type->any;
         bits[i / 64] |= UINT64_C(1) << (i % 64);
-        if (is_by_code(retrieve))
+        if (retrieve_is_by_code(retrieve))
             classify(&classes, i);
+        if (retrieve->medication != 0)
+            type->uncoded[i / 64] |= UINT64_C(1) << (i % 64);
     }
     uint64_t *wanted_by = ARENA_ARRAY(arena, uint64_t, classes.wanted_by.count * presence->words);
     for (size_t i = 0; i < classes.wanted_by.count && presence->words > 0; i++)
@@ -99,11 +97,11 @@ static void walk(CqlEval *eval, const PresenceType *type, const RecordSlice *sli
         return;
     for (size_t i = 0; i < words; i++)
         eval->present[i] |= type->any[i];
-    if (slice->concepts == NULL)
-        return;
+    bool has_uncoded = slice->concepts == NULL;
     uint32_t before = 0;
-    for (uint32_t i = 0; i < slice->count; i++) {
+    for (uint32_t i = 0; i < slice->count && slice->concepts != NULL; i++) {
         ConceptId id = slice->concepts[i];
+        has_uncoded |= id == CONCEPT_NONE;
         uint32_t class = id <= presence->concept_count ? presence->classes[id] : 0;
         if (class == 0 || class == before)
             continue;
@@ -112,6 +110,8 @@ static void walk(CqlEval *eval, const PresenceType *type, const RecordSlice *sli
         for (size_t j = 0; j < words; j++)
             eval->present[j] |= wanted_by[j] & type->coded[j];
     }
+    for (size_t i = 0; i < words && has_uncoded; i++)
+        eval->present[i] |= type->uncoded[i];
 }
 
 static void find_present(CqlEval *eval)
