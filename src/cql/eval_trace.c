@@ -19,18 +19,16 @@ typedef struct {
     const CqlPlan *plan;
     Arena *arena;
     const TraceEntry *entries;
-    uint64_t *seen; /* bits by number of a body: it is among the roots */
+    PlanSeen bodies; /* that are among the roots */
+    PlanSeen listed;
     Vec(Root) roots;
     CqlClauseVec *clauses;
 } Listing;
 
 static void add_root(Listing *listing, Root root)
 {
-    uint32_t number = root.body->number;
-    if ((listing->seen[number / 64] >> (number % 64) & 1) != 0)
-        return;
-    listing->seen[number / 64] |= (uint64_t)1 << (number % 64);
-    VEC_PUSH(listing->arena, &listing->roots, root);
+    if (!plan_seen_before(&listing->bodies, root.body))
+        VEC_PUSH(listing->arena, &listing->roots, root);
 }
 
 static void add_definition(Listing *listing, uint32_t index)
@@ -93,6 +91,8 @@ static void list_nodes(Listing *listing, const Root *root, const PlanChild *at, 
                        const CqlRange *outer) /* NOLINT(misc-no-recursion) */
 {
     const CqlNode *node = at->node;
+    if (plan_seen_before(&listing->listed, node))
+        return;
     bool is_shown = depth == 0 || (node->range.line != 0 && (node->flags & NODE_IMPLICIT) == 0 &&
                                    !same_range(&node->range, outer));
     if (is_shown)
@@ -126,7 +126,8 @@ ErrorCode cql_eval_trace(CqlEval *eval, size_t definition, Arena *arena, CqlClau
     eval->steps_free = eval->steps_max;
     *ret_clauses = (CqlClauseVec){0};
     listing.entries = entries;
-    listing.seen = ARENA_ZARRAY(arena, uint64_t, count / 64 + 1);
+    listing.bodies = plan_seen(plan, arena);
+    listing.listed = plan_seen(plan, arena);
     if (plan->definitions.items[definition]->body != NULL)
         add_definition(&listing, (uint32_t)definition);
     for (size_t i = 0; i < listing.roots.count; i++) {

@@ -389,6 +389,14 @@ CqlValue value_of_fhir(Arena *arena, FhirNode node);
 void plan_children(const CqlNode *node, Arena *arena, PlanChildVec *ret_children);
 /* What a node does: "Query", "Exists", "Definition", the name of the operator. */
 Str plan_node_kind(const CqlNode *node);
+/* Which nodes of a plan were met: a node may be a part of several others, and walks that go into it
+   each time would never end. */
+typedef struct {
+    uint64_t *bits;
+} PlanSeen;
+PlanSeen plan_seen(const CqlPlan *plan, Arena *arena);
+/* Whether the node was met before; it has been now. */
+bool plan_seen_before(PlanSeen *seen, const CqlNode *node);
 /* Gives every node its number, once the plan is whole. */
 void plan_number_nodes(CqlPlan *plan);
 /* Works out cql_plan_needs() of every definition, and guards the nodes whose value is known without

@@ -43,10 +43,19 @@ static void add_reference(const CqlPlan *plan, const CqlNode *node, StrBuf *out)
     }
 }
 
-static void describe(const CqlPlan *plan, const PlanChild *at, uint32_t depth, Arena *arena,
-                     StrBuf *out) /* NOLINT(misc-no-recursion) */
+typedef struct {
+    const CqlPlan *plan;
+    Arena *arena;
+    PlanSeen seen;
+    StrBuf *out;
+} Description;
+
+static void describe(Description *text, const PlanChild *at,
+                     uint32_t depth) /* NOLINT(misc-no-recursion) */
 {
     const CqlNode *node = at->node;
+    const CqlPlan *plan = text->plan;
+    StrBuf *out = text->out;
     strbuf_printf(out, "%*s", (int)(depth < DEPTH_SHOWN_MAX ? depth : DEPTH_SHOWN_MAX) * 2, "");
     if (at->role != NULL)
         strbuf_printf(out, "%s ", at->role);
@@ -54,7 +63,7 @@ static void describe(const CqlPlan *plan, const PlanChild *at, uint32_t depth, A
         strbuf_printf(out, "%.*s: ", STR_ARG(at->name));
     strbuf_add(out, plan_node_kind(node));
     if (node->run == run_constant)
-        add_constant(node, arena, out);
+        add_constant(node, text->arena, out);
     else if (node->run == run_retrieve || node->run == run_exists_retrieve ||
              node->run == run_retrieve_by)
         add_retrieve(plan, node->index, out);
@@ -65,11 +74,14 @@ static void describe(const CqlPlan *plan, const PlanChild *at, uint32_t depth, A
     if (node->range.line != 0)
         strbuf_printf(out, " [%u:%u-%u:%u]", node->range.line, node->range.column,
                       node->range.end_line, node->range.end_column);
-    strbuf_add_char(out, '\n');
     PlanChildVec children;
-    plan_children(node, arena, &children);
-    VEC_FOREACH (PlanChild, child, &children)
-        describe(plan, child, depth + 1, arena, out);
+    plan_children(node, text->arena, &children);
+    bool is_again = plan_seen_before(&text->seen, node) && children.count > 0;
+    strbuf_add(out, is_again ? S(", as above\n") : S("\n"));
+    VEC_FOREACH (PlanChild, child, &children) {
+        if (!is_again)
+            describe(text, child, depth + 1);
+    }
 }
 
 void cql_plan_describe(const CqlPlan *plan, size_t definition, StrBuf *out)
@@ -82,32 +94,36 @@ void cql_plan_describe(const CqlPlan *plan, size_t definition, StrBuf *out)
                   of->facts.is_unfiltered ? "Unfiltered" : "person", of->frame_size,
                   STR_ARG(of->facts.file), of->facts.line);
     const PlanChild body = {.node = of->body};
+    Description text = {.plan = plan, .arena = arena, .seen = plan_seen(plan, arena), .out = out};
     if (of->body != NULL)
-        describe(plan, &body, 1, arena, out);
+        describe(&text, &body, 1);
     arena_destroy(arena);
 }
 
-static void count_uses(const CqlNode *node, Arena *arena, uint32_t *uses)
+static void count_uses(const CqlNode *node, Arena *arena, PlanSeen *seen, uint32_t *uses)
 {
+    if (plan_seen_before(seen, node))
+        return;
     if (node->run == run_retrieve || node->run == run_exists_retrieve ||
         node->run == run_retrieve_by)
         uses[node->index]++;
     PlanChildVec children;
     plan_children(node, arena, &children);
     VEC_FOREACH (PlanChild, child, &children)
-        count_uses(child->node, arena, uses); /* NOLINT(misc-no-recursion) */
+        count_uses(child->node, arena, seen, uses); /* NOLINT(misc-no-recursion) */
 }
 
 void cql_plan_describe_retrieves(const CqlPlan *plan, StrBuf *out)
 {
     Arena *arena = arena_create(0);
     uint32_t *uses = ARENA_ZARRAY(arena, uint32_t, plan->retrieves.count);
+    PlanSeen seen = plan_seen(plan, arena);
     VEC_FOREACH (PlanDefinition *, definition, &plan->definitions) {
         if ((*definition)->body != NULL)
-            count_uses((*definition)->body, arena, uses);
+            count_uses((*definition)->body, arena, &seen, uses);
     }
     VEC_FOREACH (CqlNode *, body, &plan->bodies)
-        count_uses(*body, arena, uses);
+        count_uses(*body, arena, &seen, uses);
     for (size_t i = 0; i < plan->retrieves.count; i++) {
         strbuf_add(out, S("retrieve"));
         add_retrieve(plan, (uint32_t)i, out);

@@ -119,6 +119,19 @@ Str plan_node_kind(const CqlNode *node)
     return S("Expression");
 }
 
+PlanSeen plan_seen(const CqlPlan *plan, Arena *arena)
+{
+    return (PlanSeen){.bits = ARENA_ZARRAY(arena, uint64_t, (size_t)plan->node_count / 64 + 1)};
+}
+
+bool plan_seen_before(PlanSeen *seen, const CqlNode *node)
+{
+    uint64_t bit = UINT64_C(1) << (node->number % 64);
+    bool before = (seen->bits[node->number / 64] & bit) != 0;
+    seen->bits[node->number / 64] |= bit;
+    return before;
+}
+
 static void number_from(CqlPlan *plan, CqlNode *node) /* NOLINT(misc-no-recursion) */
 {
     if (node->number != 0)

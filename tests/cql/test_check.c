@@ -223,3 +223,30 @@ TEST(values_of_the_language)
 {
     run_table(arena, "tests/cql/cases/values-language.tsv", values);
 }
+
+/* A choice called through forty functions is a part of each branch: it is told once. */
+TEST(shared_parts_are_told_once)
+{
+    Checker checker;
+    Str source = S("");
+    Error err = {0};
+    size_t definition;
+    CqlClauseVec clauses;
+    StrBuf text;
+    uint32_t row;
+    init_checker(&checker, arena);
+    strbuf_init(&text, arena, 0);
+    CHECK_OK(io_read_file(arena, S("tests/cql/libraries/Nested.cql"), 0, &source, &err), &err);
+    if (!CHECK(make_plan(&checker, source)) ||
+        !CHECK(cql_plan_find(checker.plan, S("Nested"), S("Deep"), &definition)) ||
+        !CHECK(record_find(checker.fixture.batch, S("lena"), &row)))
+        return;
+    cql_plan_describe(checker.plan, definition, &text);
+    cql_plan_describe_retrieves(checker.plan, &text);
+    CHECK(text.len < 100000);
+    CqlEval *eval = cql_eval_create(checker.plan);
+    cql_eval_begin(eval, (Record){.batch = checker.fixture.batch, .row = row});
+    CHECK_OK(cql_eval_trace(eval, definition, arena, &clauses, &err), &err);
+    CHECK(clauses.count > 40 && clauses.count < 1000);
+    cql_eval_destroy(eval);
+}
