@@ -12,6 +12,19 @@ Str str_from_c(const char *text)
     return (Str){.ptr = text, .len = strlen(text)};
 }
 
+static char small(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
+}
+
+bool str_eq_ignoring_case(Str a, Str b)
+{
+    for (size_t i = 0; a.len == b.len && i < a.len; i++)
+        if (small(a.ptr[i]) != small(b.ptr[i]))
+            return false;
+    return a.len == b.len;
+}
+
 int str_cmp(Str a, Str b)
 {
     size_t shorter = a.len < b.len ? a.len : b.len;

@@ -39,6 +39,8 @@ static inline bool str_is_empty(Str str)
     return str.len == 0;
 }
 
+/* Equal but for the case of ASCII letters. */
+bool str_eq_ignoring_case(Str a, Str b);
 /* From a C string; NULL gives the empty Str. */
 Str str_from_c(const char *text);
 /* The bytes that base64 text stands for (RFC 4648; white space is passed over); false when it is

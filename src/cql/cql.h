@@ -121,7 +121,7 @@ typedef struct {
     size_t external_count;
 } CqlPlanOptions;
 
-/* A definition, or all functions of that name. */
+/* A definition, or all functions of that name; the case of letters does not count. */
 typedef struct CqlRoot {
     Str library;
     Str version; /* empty: any */

@@ -646,7 +646,7 @@ static bool is_root(const Resolver *r, const Definition *definition)
     const Library *library = definition->library;
     for (size_t i = 0; i < r->options->root_count; i++) {
         const CqlRoot *root = &r->options->roots[i];
-        if (str_eq(root->name, definition->ast->name) && str_eq(root->library, library->name) &&
+        if (str_eq_ignoring_case(root->name, definition->ast->name) && str_eq(root->library, library->name) &&
             (root->version.len == 0 || str_eq(root->version, library->version)))
             return true;
     }

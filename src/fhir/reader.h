@@ -22,6 +22,7 @@ typedef struct {
     bool split_bundles;  /* false: a Bundle is a resource like any other */
     bool resolve_urns;   /* rewrite references to entries of the same Bundle ("urn:uuid:…" or any
                             fullUrl) as Type/id */
+    bool accepts_local_times;  /* a dateTime without an offset, which R4 forbids, is no refusal */
     size_t resource_bytes_max; /* 0: LIMIT_RESOURCE_BYTES */
 } FhirReaderOptions;
 

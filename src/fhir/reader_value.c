@@ -548,6 +548,14 @@ static Pos read_boolean(FhirReader *reader, Pos pos)
     return (Pos){.at = pos.at + 1, .out = pos.out + 1};
 }
 
+/* A dateTime that lacks nothing but its offset. */
+static bool is_local_time(Str text)
+{
+    Moment moment;
+    return text.len > 16 && text.ptr[10] == 'T' && moment_parse(text, &moment) &&
+           moment.precision >= PRECISION_SECOND && moment.offset_minutes == OFFSET_NONE;
+}
+
 static Pos read_moment(FhirReader *reader, Pos pos, uint16_t type)
 {
     Str raw;
@@ -557,6 +565,8 @@ static Pos read_moment(FhirReader *reader, Pos pos, uint16_t type)
         return refuse(reader, REFUSAL_BAD_JSON, pos.at);
     int size = tape_pack_moment(raw.ptr, raw.len, pos.out);
     bool has_time = raw.len > 10;
+    if (UNLIKELY(size < 0 && reader->options.accepts_local_times && is_local_time(raw)))
+        size = 0;
     if (UNLIKELY(size < 0 || (type == FHIR_TYPE_date && has_time) ||
                  (type == FHIR_TYPE_instant && !has_time)))
         return refuse(reader, REFUSAL_BAD_DATE, pos.at);

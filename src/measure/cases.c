@@ -312,8 +312,10 @@ ErrorCode measure_cases_read(Arena *arena, Str ig, const MeasureContent *content
                          .diags = diags,
                          .wanted = measure,
                          .concepts = concept_builder_create()};
-    reader.reader = fhir_reader_create(
-        reader.concepts, &(FhirReaderOptions){.split_bundles = true, .resolve_urns = true});
+    reader.reader =
+        fhir_reader_create(reader.concepts, &(FhirReaderOptions){.split_bundles = true,
+                                                                 .resolve_urns = true,
+                                                                 .accepts_local_times = true});
     Str tests = io_join(arena, ig, S("input/tests"));
     if (!io_is_dir(tests))
         tests = io_join(arena, ig, S("tests"));

@@ -234,7 +234,7 @@ static void compare_stratum(const Comparison *comparison, const MeasureStratifie
         return;
     Str *values = ARENA_ARRAY(comparison->arena, Str, filter.count);
     values[0] = concept_text(json_find(stratum, S("value")));
-    if (stratifier->has_components || str_eq(values[0], S("false")))
+    if (stratifier->has_components || str_eq(values[0], S("true")) || str_eq(values[0], S("false")))
         return;
     /* A report names the stratum of a Boolean stratifier by the stratifier's own text. */
     for (size_t i = 0; i < comparison->result->episode_count; i++) {

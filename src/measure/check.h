@@ -8,9 +8,9 @@
  * those that name no patient, and none is dropped for having an id that another has.
  *
  * Compared are the counts of every population that the report has, group by group, the values of
- * observations (in any order; a report cannot tell 0 from none), and the populations of strata. Of
- * a Boolean stratifier only the stratum "true" is compared: what authoring tools write beside it is
- * the complement of the report and no count.
+ * observations (in any order; a report cannot tell 0 from none), and the populations of strata.
+ * Strata that a report calls "true" and "false" are not compared: authoring tools write the whole
+ * population and its complement there, whatever the stratum.
  */
 #pragma once
 

@@ -268,10 +268,7 @@ static MeasureAggregate read_aggregate(const Reader *reader, Place of)
     if (str_is_empty(text))
         return AGGREGATE_NONE;
     for (size_t i = 1; i < COUNT_OF(aggregates); i++) {
-        bool is_same = text.len == aggregates[i].len;
-        for (size_t j = 0; is_same && j < text.len; j++)
-            is_same = (text.ptr[j] | 0x20) == aggregates[i].ptr[j];
-        if (is_same)
+        if (str_eq_ignoring_case(text, aggregates[i]))
             return (MeasureAggregate)i;
     }
     finding(

@@ -137,20 +137,46 @@ static void list_definitions(Planner *planner)
     }
 }
 
+/* The only definition of the library whose name is the same but for the case of letters. */
+static bool find_nearly(const Planner *planner, const MeasureEntry *entry,
+                        const MeasureCriteria *criteria, size_t *ret_number)
+{
+    const CqlPlan *cql = planner->set->cql;
+    size_t found = 0;
+    for (size_t i = 0; i < cql_plan_definition_count(cql); i++) {
+        const CqlDefinition *each = cql_plan_definition(cql, i);
+        if (str_eq(each->library, entry->library) && str_eq(each->version, entry->version) &&
+            str_eq_ignoring_case(each->name, criteria->expression)) {
+            *ret_number = i;
+            found++;
+        }
+    }
+    if (found != 1)
+        return false;
+    Str name = cql_plan_definition(cql, *ret_number)->name;
+    diag_addf(planner->diags,
+              (Diag){.severity = SEVERITY_WARNING,
+                     .file = entry->measure->file,
+                     .line = criteria->line,
+                     .column = criteria->column,
+                     .rule = S("measure-expression")},
+              "%.*s: there is no definition \"%.*s\"; \"%.*s\" is taken",
+              STR_ARG(measure_name(entry->measure)), STR_ARG(criteria->expression), STR_ARG(name));
+    return true;
+}
+
 static bool find_definition(const Planner *planner, const MeasureEntry *entry,
                             const MeasureCriteria *criteria, size_t *ret_number)
 {
     uint64_t number;
-    if (str_is_empty(criteria->library) || str_eq(criteria->library, entry->library)) {
-        if (!map_find(&planner->definitions,
-                      definition_key(planner->arena, entry->library, entry->version,
-                                     criteria->expression),
-                      &number))
-            return false;
-        *ret_number = number;
-        return true;
-    }
-    return cql_plan_find(planner->set->cql, criteria->library, criteria->expression, ret_number);
+    if (!str_is_empty(criteria->library) && !str_eq(criteria->library, entry->library))
+        return cql_plan_find(planner->set->cql, criteria->library, criteria->expression,
+                             ret_number);
+    Str key = definition_key(planner->arena, entry->library, entry->version, criteria->expression);
+    if (!map_find(&planner->definitions, key, &number))
+        return find_nearly(planner, entry, criteria, ret_number);
+    *ret_number = number;
+    return true;
 }
 
 /* A function of that name with no operand or one; of several the one for the basis. */
