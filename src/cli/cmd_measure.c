@@ -26,15 +26,28 @@ static void show_difference(StrBuf *out, const MeasureDifference *difference)
                   STR_ARG(difference->found));
 }
 
-static void show_measure(StrBuf *out, const MeasureCheckResult *result)
+static void show_values(const Cli *cli, StrBuf *out, const MeasureCaseResult *result)
+{
+    size_t at = 0;
+    VEC_FOREACH (const GivenOption, given, &cli->given)
+        if (given->option == OPTION_EXPRESSION && result->values != NULL) {
+            Str value = result->values[at++];
+            strbuf_printf(out, "    \"%.*s\" = ", STR_ARG(given->value));
+            strbuf_add(out, value);
+            strbuf_add_char(out, '\n');
+        }
+}
+
+static void show_measure(const Cli *cli, StrBuf *out, const MeasureCheckResult *result)
 {
     strbuf_printf(out, "%.*s: %zu of %zu, %.3f ms a person\n", STR_ARG(result->name),
                   result->passed, result->cases, milliseconds_a_person(result));
     for (size_t i = 0; i < result->cases; i++) {
         const MeasureCaseResult *each = &result->results[i];
-        if (each->is_passed)
+        if (each->is_passed && each->values == NULL)
             continue;
         strbuf_printf(out, "  %.*s\n", STR_ARG(each->of->name));
+        show_values(cli, out, each);
         if (!str_is_empty(each->failure))
             strbuf_printf(out, "    not evaluated: %.*s\n", STR_ARG(each->failure));
         VEC_FOREACH (const MeasureDifference, difference, &each->differences)
@@ -98,11 +111,18 @@ ExitCode cmd_measure_check(Cli *cli)
 {
     DiagList diags;
     diag_init(&diags, cli->arena);
-    MeasureCheckOptions options = {.ig = cli_text(cli, OPTION_IG),
-                                   .measure = cli_text(cli, OPTION_MEASURE_NAME),
+    Vec(Str) expressions = {0};
+    VEC_FOREACH (const GivenOption, given, &cli->given)
+        if (given->option == OPTION_EXPRESSION)
+            VEC_PUSH(cli->arena, &expressions, given->value);
+    MeasureCheckOptions options = {.wanted = {.ig = cli_text(cli, OPTION_IG),
+                                              .measure = cli_text(cli, OPTION_MEASURE_NAME),
+                                              .name = cli_text(cli, OPTION_CASE)},
+                                   .expressions = expressions.items,
+                                   .expression_count = expressions.count,
                                    .seconds = seconds_now,
                                    .diags = &diags};
-    if (str_is_empty(options.ig)) {
+    if (str_is_empty(options.wanted.ig)) {
         (void)error_set(&cli->err, ERR_USAGE, "measure check needs --ig DIR");
         return cli_fail(cli);
     }
@@ -115,7 +135,8 @@ ExitCode cmd_measure_check(Cli *cli)
     if (report.measures.count == 0) {
         cli_show_findings(cli, &diags);
         (void)error_set(&cli->err, ERR_NOT_FOUND, "%.*s: there is no test case of a measure%s",
-                        STR_ARG(options.ig), str_is_empty(options.measure) ? "" : " of that name");
+                        STR_ARG(options.wanted.ig),
+                        str_is_empty(options.wanted.measure) ? "" : " of that name");
         return cli_fail(cli);
     }
     if (cli_has(cli, OPTION_JSON)) {
@@ -123,7 +144,7 @@ ExitCode cmd_measure_check(Cli *cli)
     } else {
         cli_show_findings(cli, &diags);
         VEC_FOREACH (const MeasureCheckResult, each, &report.measures)
-            show_measure(&cli->out, each);
+            show_measure(cli, &cli->out, each);
         strbuf_printf(&cli->out, "%zu passed, %zu failed\n", report.passed, report.failed);
     }
     return cli_finish(cli, report.failed > 0 ? EXIT_CODE_REFUSED : EXIT_CODE_OK);

@@ -10,6 +10,7 @@ typedef struct {
     const MeasureContent *content;
     DiagList *diags;
     Str wanted;
+    Str wanted_name;
     ConceptBuilder *concepts;
     FhirReader *reader;
     Vec(RecordInput) inputs;
@@ -230,7 +231,7 @@ static void read_measure(CaseReader *reader, Str path, Str folder)
     VEC_FOREACH (Str, name, &names) {
         Str file = io_join(reader->arena, path, *name);
         IoNames files = {0};
-        if (name->ptr[0] == '.')
+        if (name->ptr[0] == '.' || !str_starts_with(*name, reader->wanted_name))
             continue;
         if (io_is_dir(file))
             list_json(reader, file, 0, &files);
@@ -256,7 +257,8 @@ static void read_bundles(CaseReader *reader, Str path)
             while (from > 0 && file->ptr[from - 1] != '/')
                 from--;
             Str base = str_slice(*file, from, file->len);
-            if (!str_starts_with(base, S("tests-")))
+            if (!str_starts_with(base, S("tests-")) ||
+                !str_starts_with(str_slice(base, 6, base.len), reader->wanted_name))
                 continue;
             IoNames one = {.items = file, .count = 1, .capacity = 1};
             Str title = str_slice(base, 6, base.len - 6);
@@ -304,25 +306,27 @@ static ErrorCode build(CaseReader *reader, MeasureCases *cases, Error *err)
     return ERR_OK;
 }
 
-ErrorCode measure_cases_read(Arena *arena, Str ig, const MeasureContent *content, Str measure,
-                             DiagList *diags, MeasureCases *ret_cases, Error *err)
+ErrorCode measure_cases_read(Arena *arena, const MeasureCasesWanted *wanted,
+                             const MeasureContent *content, DiagList *diags,
+                             MeasureCases *ret_cases, Error *err)
 {
     CaseReader reader = {.arena = arena,
                          .content = content,
                          .diags = diags,
-                         .wanted = measure,
+                         .wanted = wanted->measure,
+                         .wanted_name = wanted->name,
                          .concepts = concept_builder_create()};
     reader.reader =
         fhir_reader_create(reader.concepts, &(FhirReaderOptions){.split_bundles = true,
                                                                  .resolve_urns = true,
                                                                  .accepts_local_times = true});
-    Str tests = io_join(arena, ig, S("input/tests"));
+    Str tests = io_join(arena, wanted->ig, S("input/tests"));
     if (!io_is_dir(tests))
-        tests = io_join(arena, ig, S("tests"));
+        tests = io_join(arena, wanted->ig, S("tests"));
     read_folders(&reader, io_join(arena, tests, S("measure")));
     read_folders(&reader, tests);
     if (reader.cases.count == 0)
-        read_bundles(&reader, io_join(arena, ig, S("bundles/measure")));
+        read_bundles(&reader, io_join(arena, wanted->ig, S("bundles/measure")));
     fhir_reader_destroy(reader.reader);
     MeasureCases cases = {0};
     ErrorCode code = build(&reader, &cases, err);

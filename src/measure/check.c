@@ -316,6 +316,24 @@ typedef struct {
     double *seconds;            /* by case */
 } Checker;
 
+static const Str *wanted_values(const Checker *checker, MeasureWorker *worker, size_t measure)
+{
+    size_t count = checker->options->expression_count;
+    Str *values = ARENA_ARRAY(checker->arena, Str, count);
+    for (size_t i = 0; i < count; i++) {
+        CqlValue value;
+        Error err = {0};
+        StrBuf text;
+        strbuf_init(&text, checker->arena, 0);
+        if (measure_worker_value(worker, measure, checker->options->expressions[i], &value, &err))
+            cql_value_json(value, &text);
+        else
+            strbuf_printf(&text, "\"%s\"", err.message);
+        values[i] = strbuf_str(&text);
+    }
+    return values;
+}
+
 static void check_case(const Checker *checker, MeasureWorker *worker, size_t measure, size_t number)
 {
     const MeasureCase *each = &checker->cases.cases.items[number];
@@ -325,6 +343,8 @@ static void check_case(const Checker *checker, MeasureWorker *worker, size_t mea
     const MeasureResult *result = measure_worker_ask(worker, measure);
     if (checker->options->seconds != NULL)
         checker->seconds[number] = checker->options->seconds() - begin;
+    if (checker->options->expression_count > 0)
+        out->values = wanted_values(checker, worker, measure);
     if (result->is_failed) {
         out->failure = str_copy(checker->arena, result->failure);
         return;
@@ -361,7 +381,9 @@ static ErrorCode check_period(const Checker *checker, MeasurePeriod period, Erro
                                  .measures = measures.items,
                                  .measure_count = measures.count,
                                  .period = period,
-                                 .dict = checker->cases.dict};
+                                 .dict = checker->cases.dict,
+                                 .expressions = checker->options->expressions,
+                                 .expression_count = checker->options->expression_count};
     MeasureSet *set;
     ErrorCode code =
         measure_set_create(checker->arena, &options, checker->options->diags, &set, err);
@@ -428,13 +450,13 @@ ErrorCode measure_check(Arena *arena, const MeasureCheckOptions *options,
                         MeasureCheckReport *ret_report, Error *err)
 {
     MeasureContent *content = measure_content_create(arena, options->diags);
-    ErrorCode code = measure_content_add(content, options->ig, err);
+    ErrorCode code = measure_content_add(content, options->wanted.ig, err);
     if (code != ERR_OK)
         return code;
     measure_content_finish(content);
     Checker checker = {.arena = arena, .options = options, .content = content};
-    code = measure_cases_read(arena, options->ig, content, options->measure, options->diags,
-                              &checker.cases, err);
+    code =
+        measure_cases_read(arena, &options->wanted, content, options->diags, &checker.cases, err);
     MeasureCheckReport report = {0};
     if (code == ERR_OK)
         code = check_all(&checker, &report, err);

@@ -35,10 +35,16 @@ typedef struct {
     const ConceptDict *dict;
 } MeasureCases;
 
-/* Reads the cases below a folder; `measure` (may be empty) is the name of the only one wanted. */
-MUST_USE ErrorCode measure_cases_read(Arena *arena, Str ig, const MeasureContent *content,
-                                      Str measure, DiagList *diags, MeasureCases *ret_cases,
-                                      Error *err);
+typedef struct {
+    Str ig;
+    Str measure; /* the only one wanted, or empty */
+    Str name;    /* what the wanted cases' names begin with, or empty */
+} MeasureCasesWanted;
+
+/* Reads the cases below a folder. */
+MUST_USE ErrorCode measure_cases_read(Arena *arena, const MeasureCasesWanted *wanted,
+                                      const MeasureContent *content, DiagList *diags,
+                                      MeasureCases *ret_cases, Error *err);
 
 typedef struct {
     Str group;
@@ -54,6 +60,7 @@ typedef struct {
     bool is_passed;
     Str failure; /* why it could not be evaluated; empty else */
     MeasureDifferenceVec differences;
+    const Str *values; /* of the options' expressions, as JSON; NULL without any */
 } MeasureCaseResult;
 
 typedef struct {
@@ -66,8 +73,9 @@ typedef struct {
 typedef Vec(MeasureCheckResult) MeasureCheckResultVec;
 
 typedef struct {
-    Str ig;
-    Str measure;             /* empty: all */
+    MeasureCasesWanted wanted;
+    const Str *expressions; /* definitions whose values are wanted for each case */
+    size_t expression_count;
     double (*seconds)(void); /* a clock, or NULL */
     DiagList *diags;
 } MeasureCheckOptions;

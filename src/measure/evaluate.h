@@ -37,6 +37,8 @@ typedef struct {
     size_t measure_count;
     MeasurePeriod period;
     const ConceptDict *dict;
+    const Str *expressions; /* further definitions of the measures' libraries that will be asked */
+    size_t expression_count;
 } MeasureSetOptions;
 
 /* Findings name measure, group and element. A group that cannot be evaluated is left out
@@ -88,6 +90,9 @@ void measure_worker_begin(MeasureWorker *worker, Record record);
 const MeasureResult *measure_worker_ask(MeasureWorker *worker, size_t measure);
 /* Supplemental data of the person (as many as the measure has): null where it could not be had. */
 const CqlValue *measure_worker_supplements(MeasureWorker *worker, size_t measure);
+/* The value of a definition of the measure's library; false when there is none or it fails. */
+bool measure_worker_value(MeasureWorker *worker, size_t measure, Str expression,
+                          CqlValue *ret_value, Error *err);
 CqlEval *measure_worker_eval(MeasureWorker *worker);
 Arena *measure_worker_arena(MeasureWorker *worker);
 

@@ -116,6 +116,9 @@ static void add_roots(Planner *planner, const MeasureEntry *entry)
     }
     for (size_t i = 0; i < measure->supplement_count; i++)
         add_root(planner, entry, &measure->supplements[i].criteria);
+    for (size_t i = 0; i < planner->options->expression_count; i++)
+        add_root(planner, entry,
+                 &(MeasureCriteria){.expression = planner->options->expressions[i]});
 }
 
 /* --- criteria --- */

@@ -333,6 +333,25 @@ const CqlValue *measure_worker_supplements(MeasureWorker *worker, size_t measure
     return values;
 }
 
+bool measure_worker_value(MeasureWorker *worker, size_t measure, Str expression,
+                          CqlValue *ret_value, Error *err)
+{
+    const MeasureEntry *entry = &worker->set->entries[measure];
+    const CqlPlan *cql = worker->set->cql;
+    mend(worker);
+    for (size_t i = 0; i < cql_plan_definition_count(cql); i++) {
+        const CqlDefinition *each = cql_plan_definition(cql, i);
+        if (!str_eq(each->library, entry->library) || !str_eq(each->version, entry->version) ||
+            !str_eq(each->name, expression))
+            continue;
+        worker->is_broken = cql_eval_definition(worker->eval, i, ret_value, err) != ERR_OK;
+        return !worker->is_broken;
+    }
+    (void)error_set(err, ERR_NOT_FOUND, "the library %.*s has no definition \"%.*s\"",
+                    STR_ARG(entry->library), STR_ARG(expression));
+    return false;
+}
+
 uint64_t measure_result_count(const MeasureGroupResult *result, size_t population)
 {
     uint64_t count = 0;
