@@ -26,6 +26,8 @@ static ErrorCode write_files(Cli *cli, const CqlInput *input, const Str *texts)
     ErrorCode code = io_make_dirs(folder, &cli->err);
     for (size_t i = 0; code == ERR_OK && i < input->given; i++) {
         Str path = io_join(cli->arena, folder, file_name(cli, input->libraries, i));
+        if (texts[i].len == 0)
+            continue;
         code = io_write_file(path, texts[i], &cli->err);
         if (code == ERR_OK)
             strbuf_printf(&cli->out, "%.*s\n", STR_ARG(path));
@@ -61,11 +63,19 @@ ExitCode cmd_cql_translate(Cli *cli)
     if (!diag_has_errors(&diags))
         code =
             cql_libraries_to_elm(cli->arena, input.libraries, &options, &diags, texts, &cli->err);
-    if (code == ERR_DOCUMENT || diag_has_errors(&diags))
-        return cli_finish_check(cli, &diags, S(""));
     if (code == ERR_OK && cli_has(cli, OPTION_OUT))
         code = write_files(cli, &input, texts);
     else if (code == ERR_OK)
         strbuf_add(&cli->out, texts[0]);
-    return code == ERR_OK ? cli_finish(cli, EXIT_CODE_OK) : cli_fail(cli);
+    if (code != ERR_OK && code != ERR_DOCUMENT)
+        return cli_fail(cli);
+    if (!diag_has_errors(&diags))
+        return cli_finish(cli, EXIT_CODE_OK);
+    /* That parameters have no value is so because nothing is evaluated here. */
+    DiagList shown;
+    diag_init(&shown, cli->arena);
+    VEC_FOREACH (Diag, diag, &diags.kept)
+        if (!str_eq(diag->rule, S("cql-parameter")))
+            diag_add(&shown, diag);
+    return cli_finish_check(cli, &shown, S(""));
 }

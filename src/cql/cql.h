@@ -73,8 +73,8 @@ typedef struct {
 } CqlElmOptions;
 
 /* Resolves all libraries and writes each as ELM JSON, for other engines; as many texts as there are
-   libraries, in their order. ERR_DOCUMENT when any has errors, or something that cannot be written
-   (findings in diags). */
+   libraries, in their order, empty for one that holds something that cannot be written (a finding in
+   diags). ERR_DOCUMENT when any library has errors. */
 MUST_USE ErrorCode cql_libraries_to_elm(Arena *arena, const CqlLibraries *libraries,
                                         const CqlElmOptions *options, DiagList *diags,
                                         Str *ret_texts, Error *err);

@@ -264,15 +264,55 @@ static void write_list_property(ElmWriter *w, const CqlNode *node)
         json_object_end(&w->json);
 }
 
+/* An element of a class that is mapped to the FHIR element of the same place: that element, then
+   the conversion to the type that the class gives it. */
+static void write_mapped_property(ElmWriter *w, const CqlNode *node)
+{
+    Resolver *r = w->resolver;
+    uint16_t owner = node->args[0]->type->fhir;
+    CqlNode *raw = arena_copy(r->arena, node, sizeof(*node));
+    if (node->op == op_property_choice_value) {
+        const CqlType *parts[64];
+        size_t count = 0;
+        for (uint8_t i = 1; i <= fhir_type_table[owner].element_count; i++) {
+            const FhirElementInfo *info = fhir_element_info((FhirType)owner, i);
+            if (info->choice == (uint8_t)node->index && count < COUNT_OF(parts))
+                parts[count++] = type_fhir(r->types, info->type);
+        }
+        raw->op = op_property_choice;
+        raw->type = type_choice(r->types, parts, count);
+        elm_begin_helper(w, "ToValue");
+        elm_write_property(w, raw);
+        elm_end_helper(w);
+        return;
+    }
+    const FhirElementInfo *info = fhir_element_info((FhirType)owner, (uint8_t)node->index);
+    const CqlType *of = type_fhir(r->types, info->type);
+    bool is_list = (info->flags & FHIR_FLAG_LIST) != 0;
+    const CqlType *item = node->type->kind == TYPE_LIST ? node->type->element : node->type;
+    bool has_nodes = item->kind == TYPE_FHIR || item->kind == TYPE_CLASS;
+    raw->op = op_property;
+    raw->type = is_list ? type_list(r->types, of) : of;
+    if (is_list != (node->type->kind == TYPE_LIST))
+        elm_unsupported(w, node, "an element that the model takes one of");
+    else if (has_nodes)
+        elm_write_property(w, raw);
+    else
+        elm_write_converted(w, raw, node->type);
+}
+
 void elm_write_property(ElmWriter *w, const CqlNode *node)
 {
     if (node->op == op_property_list) {
         write_list_property(w, node);
         return;
     }
-    if (node->op == op_property_path || node->op == op_property_value ||
-        node->op == op_property_choice_value) {
-        elm_unsupported(w, node, "an element of a model that is mapped to FHIR");
+    if (node->op == op_property_value || node->op == op_property_choice_value) {
+        write_mapped_property(w, node);
+        return;
+    }
+    if (node->op == op_property_path) {
+        elm_unsupported(w, node, "an element that the model finds by a path of FHIR");
         return;
     }
     elm_begin(w, "Property", node);

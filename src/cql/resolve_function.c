@@ -357,6 +357,16 @@ static CqlNode *call_plain(Resolver *r, const Call *call)
     return resolve_system_function(r, call);
 }
 
+/* ELM says which overload is meant: the arguments become what it takes. */
+static void convert_to_signature(Resolver *r, const Ast *ast, Call *call)
+{
+    for (uint32_t i = 0; i < call->count; i++) {
+        const CqlType *type = resolve_type(r, ast->signature[i]);
+        if (type != NULL && conversion_cost(r, call->args[i]->type, type) >= 0)
+            call->args[i] = node_convert(r, call->args[i], type);
+    }
+}
+
 CqlNode *resolve_function(Resolver *r, const Ast *ast)
 {
     Include include = {.library = NULL};
@@ -383,6 +393,8 @@ CqlNode *resolve_function(Resolver *r, const Ast *ast)
     }
     if (failed || include.is_broken)
         return NULL;
+    if (ast->signature != NULL)
+        convert_to_signature(r, ast, &call);
     if (is_qualified)
         return include.library == NULL ? resolve_system_function(r, &call)
                                        : call_in_library(r, &call);
