@@ -28,6 +28,7 @@ static Span span_of(const CqlEval *eval, CqlValue value)
 typedef struct {
     CqlValue low;
     CqlValue high;
+    bool is_range;
 } Reach;
 
 typedef struct {
@@ -50,15 +51,12 @@ static Extent extent_of(const CqlEval *eval, CqlValue value)
     CqlValue least = interval_extreme(&eval->context, interval, false);
     CqlValue most = interval_extreme(&eval->context, interval, true);
     if (starts_anywhere && least.kind != CQL_NULL)
-        extent.start = (Reach){.low = least, .high = ends_anywhere ? most : span.end};
+        extent.start =
+            (Reach){.low = least, .high = ends_anywhere ? most : span.end, .is_range = true};
     if (ends_anywhere && most.kind != CQL_NULL)
-        extent.end = (Reach){.low = starts_anywhere ? least : span.start, .high = most};
+        extent.end =
+            (Reach){.low = starts_anywhere ? least : span.start, .high = most, .is_range = true};
     return extent;
-}
-
-static bool is_certain(const Reach *reach)
-{
-    return memcmp(&reach->low, &reach->high, sizeof(reach->low)) == 0;
 }
 
 static Tri tri_less(const CqlEval *eval, const CqlNode *node, Reach a, Reach b)
@@ -66,7 +64,7 @@ static Tri tri_less(const CqlEval *eval, const CqlNode *node, Reach a, Reach b)
     Order order = value_order(&eval->context, a.high, b.low, node->precision);
     if (order == ORDER_LESS)
         return TRI_TRUE;
-    if (!is_certain(&a) || !is_certain(&b))
+    if (a.is_range || b.is_range)
         order = value_order(&eval->context, a.low, b.high, node->precision);
     return order == ORDER_EQUAL || order == ORDER_GREATER ? TRI_FALSE : TRI_NULL;
 }
@@ -78,7 +76,7 @@ static Tri tri_at_most(const CqlEval *eval, const CqlNode *node, Reach a, Reach 
 
 static Tri tri_same(const CqlEval *eval, const CqlNode *node, Reach a, Reach b)
 {
-    if (is_certain(&a) && is_certain(&b)) {
+    if (!a.is_range && !b.is_range) {
         Order order = value_order(&eval->context, a.low, b.low, node->precision);
         return order == ORDER_UNKNOWN ? TRI_NULL : order == ORDER_EQUAL ? TRI_TRUE : TRI_FALSE;
     }
@@ -313,7 +311,7 @@ static Tri meets(const CqlEval *eval, const CqlNode *node, Extent a, Extent b)
     Reach next = a.end;
     if (!value_step(&eval->context, a.end.low, 1, &next.low))
         return TRI_FALSE;
-    if (is_certain(&a.end))
+    if (!a.end.is_range)
         next.high = next.low;
     else if (!value_step(&eval->context, a.end.high, 1, &next.high))
         next.high = a.end.high;
@@ -366,11 +364,11 @@ static CqlValue pick(const CqlEval *eval, Reach a, Reach b, bool wants_less)
     static const CqlNode plain = {.precision = 0};
     bool first = tri_less(eval, &plain, a, b) == TRI_TRUE;
     bool second = tri_less(eval, &plain, b, a) == TRI_TRUE;
-    if (!first && !second && !(is_certain(&a) && is_certain(&b)))
+    if (!first && !second && (a.is_range || b.is_range))
         return value_null();
     bool takes_b = wants_less ? second : first;
     Reach taken = takes_b ? b : a;
-    return is_certain(&taken) ? taken.low : value_null();
+    return taken.is_range ? value_null() : taken.low;
 }
 
 OP(op_union_interval)
@@ -481,7 +479,7 @@ static bool joins(CqlEval *eval, const CqlNode *node, CqlValue first, CqlValue s
     Extent b = extent_of(eval, second);
     if (overlaps(eval, node, a, b) == TRI_TRUE || meets(eval, node, a, b) == TRI_TRUE)
         return true;
-    Reach reach;
+    Reach reach = {.is_range = false};
     if (per.kind != CQL_QUANTITY || !add_quantity(eval, a.end.low, per.ptr, &reach.low))
         return false;
     reach.high = reach.low;
