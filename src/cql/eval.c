@@ -256,7 +256,9 @@ CqlValue run_ladder(CqlEval *eval, const CqlNode *node)
         if (value_is_of(value, types[i - 1]))
             return eval_node(eval, node->args[i]);
     }
-    return value_null();
+    /* No overload for what it is: as an alternative that has one it is null. */
+    eval->frame[node->index] = value_null();
+    return eval_node(eval, node->args[1]);
 }
 
 /* args: [comparand or NULL, when, then, …, else]; with a comparand each `when` is a value. */
