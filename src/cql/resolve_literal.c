@@ -172,7 +172,7 @@ static const CqlType *plain_type(Resolver *r, const CqlType *wanted, const CqlTy
         const CqlType *value = type_of_fhir_value(r->types, wanted->fhir);
         return conversion_cost(r, given, value) >= 0 ? value : NULL;
     }
-    if (wanted->kind == TYPE_LIST && given->kind == TYPE_LIST) {
+    if (wanted->kind == TYPE_LIST && given != NULL && given->kind == TYPE_LIST) {
         const CqlType *element = plain_type(r, wanted->element, given->element);
         return element == NULL ? NULL : type_list(r->types, element);
     }

@@ -166,7 +166,7 @@ static void run_table(Arena *arena, const char *path, Str (*run)(Checker *, Str)
     for (uint32_t number = 1; str_split_next(&text, '\n', &line); number++) {
         Str rest = line;
         Str name;
-        Str sources;
+        Str sources = S("");
         if (line.len == 0 || line.ptr[0] == '#') {
             if (text.ptr != NULL || line.len > 0)
                 strbuf_printf(&golden, "%.*s\n", STR_ARG(line));
