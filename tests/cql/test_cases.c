@@ -303,6 +303,16 @@ TEST(cases_of_the_visits_library)
     run_file(arena, "tests/cql/cases/visits.case");
 }
 
+TEST(profiles_and_mapped_elements)
+{
+    run_file(arena, "tests/cql/cases/profiles.case");
+}
+
+TEST(slices_of_an_older_version)
+{
+    run_file(arena, "tests/cql/cases/slices.case");
+}
+
 TEST(cases_of_what_grows_without_end)
 {
     run_file(arena, "tests/cql/cases/limits.case");
