@@ -154,6 +154,8 @@ void eval_refuse(Eval *eval, const GraphNode *node, const char *rule, const char
 {
     char text[700];
     va_list args;
+    if (eval->is_quiet)
+        return;
     va_start(args, format);
     (void)vsnprintf(text, sizeof(text), format, args);
     va_end(args);
@@ -209,7 +211,8 @@ static Lookup dimension_value(Eval *eval, size_t dimension, EvalKey key, int32_t
     }
     int32_t part[DIMENSIONS_MAX];
     DimensionMask of = eval->contract->dimensions[dimension].of;
-    ASSERT(of != 0 && (of & ~key.dims) == 0);
+    if (of == 0 || (of & ~key.dims) != 0)
+        return LOOKUP_MISSING; /* of a line that takes together what a table tells apart */
     eval_project(key.dims, key.values, of, part);
     if (dimension == DIMENSION_YEAR) {
         *ret_value = eval->years[part[0]];
@@ -322,6 +325,35 @@ static Lookup first_at(Eval *eval, const GraphNode *node, EvalKey key, Ratio *re
     return LOOKUP_MISSING;
 }
 
+static Lookup function_at(Eval *eval, const GraphNode *node, EvalKey key, Ratio *ret_value)
+{
+    if (node->op == GRAPH_TABLE)
+        return grid_at(eval, node, key, ret_value);
+    if (node->op == GRAPH_FIRST)
+        return first_at(eval, node, key, ret_value);
+    return eval_point(eval, node, key, ret_value);
+}
+
+/* With the last key remembered, values that rest on one another twice are not worked out 2, 4, 8
+   ... times. */
+static Lookup remembered_at(Eval *eval, NodeId id, EvalKey key, Ratio *ret_value)
+{
+    FunctionMemo *memo = eval->memos[id];
+    size_t size = eval_width(key.dims) * sizeof(int32_t);
+    if (memo == NULL)
+        memo = eval->memos[id] = ARENA_NEW(eval->arena, FunctionMemo);
+    if (!memo->is_set || memo->dims != key.dims || memcmp(memo->key, key.values, size) != 0) {
+        memo->is_set = false;
+        memo->lookup = (uint8_t)function_at(eval, &eval->contract->nodes[id], key, &memo->value);
+        memo->dims = key.dims;
+        memcpy(memo->key, key.values, size);
+        memo->is_set = memo->lookup == LOOKUP_FOUND || !eval->is_quiet;
+    }
+    if (memo->lookup == LOOKUP_FOUND)
+        *ret_value = memo->value;
+    return (Lookup)memo->lookup;
+}
+
 Lookup eval_at(Eval *eval, NodeId id, EvalKey key, Ratio *ret_value)
 {
     const GraphNode *node = &eval->contract->nodes[id];
@@ -329,19 +361,14 @@ Lookup eval_at(Eval *eval, NodeId id, EvalKey key, Ratio *ret_value)
         *ret_value = node->as.number;
         return LOOKUP_FOUND;
     }
-    if (node->has_rows) {
-        Lookup lookup = row_at(eval, id, key, ret_value);
-        if (lookup != LOOKUP_MISSING || !works_by_key(node) || (node->dims & ~key.dims) != 0)
-            return lookup;
-        int32_t part[DIMENSIONS_MAX];
-        eval_project(key.dims, key.values, node->dims, part);
-        return eval_point(eval, node, (EvalKey){node->dims, part}, ret_value);
-    }
-    if (node->op == GRAPH_TABLE)
-        return grid_at(eval, node, key, ret_value);
-    if (node->op == GRAPH_FIRST)
-        return first_at(eval, node, key, ret_value);
-    return eval_point(eval, node, key, ret_value);
+    if (!node->has_rows)
+        return remembered_at(eval, id, key, ret_value);
+    Lookup lookup = row_at(eval, id, key, ret_value);
+    if (lookup != LOOKUP_MISSING || !works_by_key(node) || (node->dims & ~key.dims) != 0)
+        return lookup;
+    int32_t part[DIMENSIONS_MAX];
+    eval_project(key.dims, key.values, node->dims, part);
+    return remembered_at(eval, id, (EvalKey){node->dims, part}, ret_value);
 }
 
 bool eval_need(Eval *eval, const GraphNode *user, NodeId id, EvalKey key, Ratio *ret_value)
@@ -486,6 +513,7 @@ ErrorCode contract_evaluate(Arena *arena, const Contract *contract, ContractFact
 {
     Eval eval = {.arena = arena, .contract = contract, .diags = diags, .file = file};
     eval.tables = ARENA_ZARRAY(arena, ValueTable, contract->node_count + 1);
+    eval.memos = ARENA_ZARRAY(arena, FunctionMemo *, contract->node_count + 1);
     eval.clauses = ARENA_ZARRAY(arena, OutcomeClause, contract->clause_count + 1);
     eval.is_done = ARENA_ZARRAY(arena, bool, contract->clause_count + 1);
     freeze(&eval, facts);

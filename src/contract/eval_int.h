@@ -23,6 +23,15 @@ struct ContractFacts {
     Map symbols;           /* in order of arrival */
 };
 
+/* The last look-up of a node that is a function: many ask for the same key one after the other. */
+typedef struct {
+    bool is_set;
+    DimensionMask dims;
+    int32_t key[DIMENSIONS_MAX];
+    Ratio value;
+    uint8_t lookup;
+} FunctionMemo;
+
 typedef struct {
     Arena *arena;
     const Contract *contract;
@@ -33,10 +42,12 @@ typedef struct {
     const int32_t *years; /* by symbol: the year that it begins with, or -1 */
     ValueTable *inputs;
     ValueTable *attributes;
-    ValueTable *tables; /* by node */
+    ValueTable *tables;   /* by node */
+    FunctionMemo **memos; /* by node; NULL until it is first asked for */
     OutcomeClause *clauses;
     bool *is_done; /* by clause */
     bool has_failed;
+    bool is_quiet; /* what is only told: without a value there is no finding */
 } Eval;
 
 typedef enum { LOOKUP_FOUND, LOOKUP_MISSING, LOOKUP_FAILED } Lookup;

@@ -12,6 +12,21 @@ DimensionMask contract_line_dimensions(const Contract *contract, DimensionMask d
 
 /* --- reasons --- */
 
+/* Whether the value can be had at the key without a finding. */
+static bool is_known_at(const Eval *eval, NodeId id, DimensionMask dims)
+{
+    const GraphNode *node = &eval->contract->nodes[id];
+    if (node->has_rows)
+        return (node->dims & ~dims) == 0;
+    for (size_t i = 0; i < eval->contract->dimension_count; i++) {
+        DimensionMask of = eval->contract->dimensions[i].of;
+        bool is_known = (dims & dimension_bit(i)) != 0 || (of != 0 && (of & ~dims) == 0);
+        if ((node->dims & dimension_bit(i)) != 0 && !is_known)
+            return false;
+    }
+    return true;
+}
+
 static void add_named(Eval *eval, const GraphReason *reason, Str name, EvalKey key, StrBuf *out)
 {
     for (size_t i = 0; i < reason->node_count; i++) {
@@ -19,10 +34,12 @@ static void add_named(Eval *eval, const GraphReason *reason, Str name, EvalKey k
             continue;
         Ratio value;
         const GraphNode *node = &eval->contract->nodes[reason->nodes[i]];
-        if (eval_at(eval, reason->nodes[i], key, &value) == LOOKUP_FOUND)
+        if (is_known_at(eval, reason->nodes[i], key.dims) &&
+            eval_at(eval, reason->nodes[i], key, &value) == LOOKUP_FOUND)
             strbuf_add(out, outcome_value_text(eval->arena, eval->contract, node->unit, value));
         else
-            strbuf_add(out, S("?"));
+            strbuf_add(out,
+                       S("(several)")); /* the line takes together what the value tells apart */
         return;
     }
     strbuf_add(out, S("(none)"));
@@ -43,21 +60,6 @@ static Str fill_template(Eval *eval, const GraphReason *reason, EvalKey key)
     }
     strbuf_add(&out, rest);
     return strbuf_str(&out);
-}
-
-/* Whether the value can be had at the key without a finding. */
-static bool is_known_at(const Eval *eval, NodeId id, DimensionMask dims)
-{
-    const GraphNode *node = &eval->contract->nodes[id];
-    if (node->has_rows)
-        return (node->dims & ~dims) == 0;
-    for (size_t i = 0; i < eval->contract->dimension_count; i++) {
-        DimensionMask of = eval->contract->dimensions[i].of;
-        bool is_known = (dims & dimension_bit(i)) != 0 || (of != 0 && (of & ~dims) == 0);
-        if ((node->dims & dimension_bit(i)) != 0 && !is_known)
-            return false;
-    }
-    return true;
 }
 
 static bool reason_holds(Eval *eval, const GraphReason *reason, EvalKey key)
@@ -290,8 +292,10 @@ void eval_lines(Eval *eval, size_t number)
     for (size_t i = 0; i < maker.count; i++) {
         OutcomeLine *line = &maker.lines[i];
         EvalKey key = {result->dims, line->key};
+        eval->is_quiet = true;
         line->reason = line_reason(eval, number, key);
         line->shows = line_shows(eval, clause, key);
+        eval->is_quiet = false;
         if (!money_add(result->total_minor, line->minor, &result->total_minor)) {
             eval_refuse(eval, maker.paid, "settle-overflow", "the total is out of range");
             return;

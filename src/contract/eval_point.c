@@ -265,7 +265,9 @@ Ratio eval_fund_gives(Arena *arena, const GraphNode *node, Ratio in, Ratio out, 
         given = larger(ratio_negate(arena, balance), zero);
         break;
     case GRAPH_GIVE_DRAWN:
-        given = ratio_sign(balance) >= 0 ? out : larger(in, zero);
+        given = larger(in, zero);
+        if (ratio_cmp(out, given) < 0)
+            given = out;
         break;
     }
     if (ratio_sign(keep) == 0)

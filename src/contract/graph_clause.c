@@ -194,7 +194,8 @@ static void check_paid(Scope *scope, const YamlNode *place, Clause *clause, Node
     }
     if (!node->has_rows) {
         graph_refuse(scope, CONTRACT_REFUSAL_DIMENSION, place,
-                     "nothing says how much there is to pay for, only a price");
+                     "no input tells apart all that the amount depends on, so nothing says what "
+                     "there is to pay for");
         return;
     }
     if (clause->to == NULL)

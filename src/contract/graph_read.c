@@ -192,11 +192,12 @@ static NodeId read_parameter(Scope *scope, ScopeEntry *entry)
     if (id == NODE_NONE || id == NODE_BAD)
         return id;
     GraphNode *node = &scope->graph->nodes.items[id];
+    if (node->name.len == 0)
+        node->name = entry->name;
     if (node->is_any_unit) {
-        if (node->op == GRAPH_NUMBER && node->name.len == 0) {
+        if (node->op == GRAPH_NUMBER && entry->value->kind == YAML_SCALAR) {
             node->unit = unit;
             node->is_any_unit = false;
-            node->name = entry->name;
         }
         return id;
     }

@@ -147,7 +147,9 @@ static Str first_dimension(const Contract *contract, DimensionMask mask)
     return contract->dimensions[index].name;
 }
 
-/* The dimensions of a node that works key by key. */
+/* The dimensions of a node that works key by key. It has rows when one of its operands has rows
+   that tell apart all that the node needs; else it is a function, worked out where rows ask for it.
+ */
 static void join(NodeBuilder *builder)
 {
     const Contract *contract = graph_of(builder)->reader->contract;
@@ -157,7 +159,6 @@ static void join(NodeBuilder *builder)
     GraphNode *node = &builder->node;
     for (size_t i = 0; i < builder->count; i++) {
         const GraphNode *each = operand(builder, i);
-        node->has_rows = node->has_rows || each->has_rows;
         if (each->has_rows)
             rows |= each->dims;
         else
@@ -167,22 +168,8 @@ static void join(NodeBuilder *builder)
         const GraphNode *each = operand(builder, i);
         has_whole = has_whole || (each->has_rows && each->dims == rows);
     }
-    node->dims = node->has_rows ? rows : functions;
-    if (!node->has_rows)
-        return;
-    if (!has_whole) {
-        complain(builder, CONTRACT_REFUSAL_DIMENSION, builder->body,
-                 "one of the values must be told apart by all of what the others are; sum them "
-                 "up first (basis with over or keep)");
-        return;
-    }
-    DimensionMask missing = uncovered(contract, functions, rows);
-    if (missing != 0) {
-        graph_refuse(builder->scope, CONTRACT_REFUSAL_DIMENSION, builder->body,
-                     "a table tells %.*s apart, and what it is used for does not",
-                     STR_ARG(first_dimension(contract, missing)));
-        builder->is_bad = true;
-    }
+    node->has_rows = has_whole && uncovered(contract, functions, rows) == 0;
+    node->dims = node->has_rows ? rows : rows | functions;
 }
 
 static NodeId finish(NodeBuilder *builder)
@@ -249,7 +236,8 @@ static void read_reduction(NodeBuilder *builder, const YamlNode *over, const Yam
     }
     if (!node->has_rows) {
         complain(builder, CONTRACT_REFUSAL_DIMENSION, builder->body,
-                 "there are no rows to take together, only a price or a number");
+                 "no input tells apart all that these values depend on, so there are no rows to "
+                 "take together");
         return;
     }
     if (over != NULL && (mask & ~dims) != 0) {
@@ -697,7 +685,7 @@ static NodeId read_fund(NodeBuilder *builder)
         return NODE_BAD;
     join(builder);
     if (node->as.fund.carry != GRAPH_CARRY_NOTHING &&
-        (node->dims & dimension_bit(DIMENSION_PERIOD)) == 0)
+        (!node->has_rows || (node->dims & dimension_bit(DIMENSION_PERIOD)) == 0))
         complain(builder, CONTRACT_REFUSAL_DIMENSION, carry,
                  "there are no periods to carry anything into");
     return finish(builder);
