@@ -133,8 +133,8 @@ ErrorCode cql_eval_trace(CqlEval *eval, size_t definition, Arena *arena, CqlClau
     for (size_t i = 0; i < listing.roots.count; i++) {
         const Root root = listing.roots.items[i];
         const CqlRange nowhere = {0};
-        const PlanChild body = {
-            .node = (CqlNode *)(uintptr_t)root.body}; /* NOLINT(performance-no-int-to-ptr) */
+        /* NOLINTNEXTLINE(performance-no-int-to-ptr) */
+        const PlanChild body = {.node = (CqlNode *)(uintptr_t)root.body};
         list_nodes(&listing, &root, &body, 0, &nowhere);
     }
     return code;

@@ -30,8 +30,8 @@ static void push_item_scopes(Resolver *r, PlanQuery *query)
     push_scope(r, S("$this"), source->is_list ? type->element : type, source->slot, false);
     query->index_slot = r->frame_size++;
     push_scope(r, S("$index"), type_simple(r->types, TYPE_INTEGER), query->index_slot, false);
-    ((Scope *)(uintptr_t)r->scope)->is_used =
-        &query->has_index; /* NOLINT(performance-no-int-to-ptr) */
+    /* NOLINTNEXTLINE(performance-no-int-to-ptr) */
+    ((Scope *)(uintptr_t)r->scope)->is_used = &query->has_index;
 }
 
 /* Resolves a source and brings its alias into scope. */
@@ -69,8 +69,8 @@ static bool add_lets(Resolver *r, const AstQuery *ast, PlanQuery *query)
         query->lets[i] =
             (PlanSource){.node = node, .name = ast->lets[i].alias, .slot = r->frame_size++};
         push_scope(r, ast->lets[i].alias, node->type, query->lets[i].slot, false);
-        ((Scope *)(uintptr_t)r->scope)->is_used =
-            &query->lets[i].is_used; /* NOLINT(performance-no-int-to-ptr) */
+        /* NOLINTNEXTLINE(performance-no-int-to-ptr) */
+        ((Scope *)(uintptr_t)r->scope)->is_used = &query->lets[i].is_used;
         query->let_count++;
     }
     return ok;
