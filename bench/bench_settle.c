@@ -109,7 +109,8 @@ static ErrorCode run_once(Arena *arena, const Contract *contract, const Store *s
     if (code != ERR_OK)
         return code;
     SettleInput input = {.contract = contract, .store = store, .ledger = ledger};
-    SettleOptions options = {.out = out,
+    SettleOptions options = {.freeze_day = DAY_NONE,
+                             .out = out,
                              .posting_day = DAY_NONE,
                              .through_day = DAY_NONE,
                              .threads = threads_available()};

@@ -235,6 +235,14 @@ ErrorCode cli_memory(Cli *cli, size_t *ret_memory, int64_t *threads)
     return ERR_OK;
 }
 
+ErrorCode cli_today(Cli *cli, int32_t *ret_day)
+{
+    if (cli_has(cli, OPTION_DAY))
+        return cli_day(cli, OPTION_DAY, ret_day);
+    bool ok = day_parse(str_slice(cli_now(cli->arena), 0, 10), ret_day);
+    return ok ? ERR_OK : error_set(&cli->err, ERR_USAGE, "the clock gives no day: give --day");
+}
+
 ErrorCode cli_day(Cli *cli, OptionId option, int32_t *ret_day)
 {
     if (!cli_has(cli, option))

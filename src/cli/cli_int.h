@@ -79,6 +79,8 @@ MUST_USE ErrorCode cli_size(Cli *cli, OptionId option, size_t *ret_value);
  */
 MUST_USE ErrorCode cli_memory(Cli *cli, size_t *ret_memory, int64_t *threads);
 MUST_USE ErrorCode cli_day(Cli *cli, OptionId option, int32_t *ret_day);
+/* --day, or today in UTC. */
+MUST_USE ErrorCode cli_today(Cli *cli, int32_t *ret_day);
 size_t cli_command_names(Arena *arena, const Str **ret_names);
 
 /* ERR_USAGE when the file or folder that is to be written is one of the sources or lies within one:

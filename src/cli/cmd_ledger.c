@@ -9,7 +9,7 @@ static ErrorCode open_ledger(Cli *cli, Ledger **ret_ledger)
     return ledger_open(&options, ret_ledger, &cli->err);
 }
 
-ExitCode cmd_ledger_check(Cli *cli)
+ExitCode cmd_ledger_verify(Cli *cli)
 {
     CLEANUP(ledger_close_cleanup) Ledger *ledger = NULL;
     LedgerVerdict verdict = {0};
@@ -19,9 +19,11 @@ ExitCode cmd_ledger_check(Cli *cli)
     if (code != ERR_OK && (code != ERR_DAMAGED || !cli_has(cli, OPTION_JSON)))
         return cli_fail(cli);
     if (!cli_has(cli, OPTION_JSON)) {
-        strbuf_printf(&cli->out, "nothing is wrong with the ledger: %.*s entries, %.*s lines\n",
+        strbuf_printf(&cli->out,
+                      "nothing is wrong with the ledger: %.*s entries, %.*s lines, %.*s acts\n",
                       STR_ARG(cli_grouped(cli->arena, verdict.entries)),
-                      STR_ARG(cli_grouped(cli->arena, verdict.lines)));
+                      STR_ARG(cli_grouped(cli->arena, verdict.lines)),
+                      STR_ARG(cli_grouped(cli->arena, verdict.acts)));
         return cli_finish(cli, EXIT_CODE_OK);
     }
     JsonWriter json;
@@ -30,6 +32,7 @@ ExitCode cmd_ledger_check(Cli *cli)
     json_member_bool(&json, S("ok"), code == ERR_OK);
     json_member_int(&json, S("entries"), (int64_t)verdict.entries);
     json_member_int(&json, S("lines"), (int64_t)verdict.lines);
+    json_member_int(&json, S("acts"), (int64_t)verdict.acts);
     json_member_int(&json, S("first_damaged"), verdict.first_damaged);
     json_member_str(&json, S("text"), str_from_c(cli->err.message));
     json_object_end(&json);
@@ -92,7 +95,7 @@ static ErrorCode show_rows(Cli *cli, Ledger *ledger, int32_t month, JsonWriter *
     return code;
 }
 
-ExitCode cmd_ledger_balance(Cli *cli)
+ExitCode cmd_ledger_trial_balance(Cli *cli)
 {
     CLEANUP(ledger_close_cleanup) Ledger *ledger = NULL;
     int32_t through = DAY_NONE;
@@ -125,4 +128,90 @@ ExitCode cmd_ledger_balance(Cli *cli)
         show_row(cli, ledger_currency(ledger), S("total"), totals);
     }
     return cli_finish(cli, EXIT_CODE_OK);
+}
+
+/* --- periods --- */
+
+ExitCode cmd_ledger_periods(Cli *cli)
+{
+    CLEANUP(ledger_close_cleanup) Ledger *ledger = NULL;
+    if (open_ledger(cli, &ledger) != ERR_OK)
+        return cli_fail(cli);
+    JsonWriter json;
+    json_writer_init(&json, &cli->out, true);
+    bool is_json = cli_has(cli, OPTION_JSON);
+    if (is_json)
+        json_array_begin(&json);
+    for (size_t i = 0; i < ledger_period_count(ledger); i++) {
+        int32_t month = ledger_period_month(ledger, i);
+        Str state = str_from_c(period_state_text(ledger_period(ledger, month)));
+        Str name = str_format(cli->arena, "%04d-%02d", month / 100, month % 100);
+        if (is_json) {
+            json_object_begin(&json);
+            json_member_str(&json, S("month"), name);
+            json_member_str(&json, S("state"), state);
+            json_object_end(&json);
+        } else {
+            strbuf_printf(&cli->out, "%.*s  %.*s\n", STR_ARG(name), STR_ARG(state));
+        }
+    }
+    if (is_json) {
+        json_array_end(&json);
+        strbuf_add_char(&cli->out, '\n');
+    }
+    return cli_finish(cli, EXIT_CODE_OK);
+}
+
+/* "2020-01" */
+static ErrorCode read_month(Cli *cli, Str text, int32_t *ret_month)
+{
+    int32_t day;
+    if (text.len != 7 || !day_parse(str_format(cli->arena, "%.*s-01", STR_ARG(text)), &day))
+        return error_set(&cli->err, ERR_USAGE, "\"%.*s\" is no month such as 2020-01",
+                         STR_ARG(text));
+    *ret_month = ledger_month_of_day(day);
+    return ERR_OK;
+}
+
+static ExitCode change_period(Cli *cli, PeriodState to)
+{
+    CLEANUP(ledger_close_cleanup) Ledger *ledger = NULL;
+    LedgerPeriodChange change = {
+        .to = to, .person = cli_text(cli, OPTION_BY), .reason = cli_text(cli, OPTION_REASON)};
+    LedgerOptions options = {.path = cli->arguments.items[0], .mode = LEDGER_WRITE};
+    ErrorCode code = read_month(cli, cli->arguments.items[1], &change.month);
+    if (code == ERR_OK)
+        code = cli_today(cli, &change.day);
+    if (code == ERR_OK && str_is_empty(change.person))
+        code = error_set(&cli->err, ERR_USAGE, "it needs --by NAME");
+    if (code == ERR_OK && to == PERIOD_OPEN && str_is_empty(change.reason))
+        code = error_set(&cli->err, ERR_USAGE, "it needs --reason TEXT");
+    if (code == ERR_OK)
+        code = ledger_open(&options, &ledger, &cli->err);
+    if (code == ERR_OK && to == PERIOD_OPEN &&
+        ledger_period(ledger, change.month) == PERIOD_NEVER_OPENED)
+        code = error_set(&cli->err, ERR_NOT_FOUND, "period %.*s: was never opened",
+                         STR_ARG(cli->arguments.items[1]));
+    if (code == ERR_OK)
+        code = ledger_change_period(ledger, &change, &cli->err);
+    if (code != ERR_OK)
+        return cli_fail(cli);
+    strbuf_printf(&cli->out, "period %.*s is %s\n", STR_ARG(cli->arguments.items[1]),
+                  period_state_text(ledger_period(ledger, change.month)));
+    return cli_finish(cli, EXIT_CODE_OK);
+}
+
+ExitCode cmd_ledger_close(Cli *cli)
+{
+    return change_period(cli, PERIOD_CLOSED);
+}
+
+ExitCode cmd_ledger_reopen(Cli *cli)
+{
+    return change_period(cli, PERIOD_OPEN);
+}
+
+ExitCode cmd_ledger_lock(Cli *cli)
+{
+    return change_period(cli, PERIOD_LOCKED);
 }

@@ -5,7 +5,7 @@
 #include "cli/cli_int.h"
 #include "programme/programme.h"
 
-enum { REPORT_PERSONS_DEFAULT = 5000, REPORT_PERSONS_MAX = 1000000 };
+enum { REPORT_PERSONS_DEFAULT = 5000, REPORT_PERSONS_MAX = 1000000, LOOK_BACK_MONTHS_MAX = 1200 };
 
 static void say_skipped(void *context, Stage stage)
 {
@@ -18,13 +18,17 @@ static ErrorCode read_options(Cli *cli, ProgrammeOptions *options)
 {
     int64_t threads = (int64_t)threads_available();
     int64_t persons = REPORT_PERSONS_DEFAULT;
+    int64_t look_back = 0;
     if (cli_number(cli, OPTION_THREADS, 1, LIMIT_THREADS_MAX, &threads) != ERR_OK ||
         cli_number(cli, OPTION_REPORT_PERSONS, 0, REPORT_PERSONS_MAX, &persons) != ERR_OK ||
         cli_memory(cli, &options->memory_max, &threads) != ERR_OK ||
         cli_size(cli, OPTION_MAX_RESOURCE, &options->resource_bytes_max) != ERR_OK ||
+        cli_number(cli, OPTION_LOOK_BACK, 1, LOOK_BACK_MONTHS_MAX, &look_back) != ERR_OK ||
+        cli_day(cli, OPTION_FREEZE, &options->freeze_day) != ERR_OK ||
         cli_day(cli, OPTION_POSTING_DAY, &options->posting_day) != ERR_OK ||
         cli_day(cli, OPTION_THROUGH, &options->through_day) != ERR_OK)
         return cli->err.code;
+    options->look_back_months = (int32_t)look_back;
     options->threads = (size_t)threads;
     options->report_persons = (size_t)persons;
     options->omit_narrative = cli_has(cli, OPTION_NO_NARRATIVE);
@@ -190,6 +194,7 @@ static ExitCode run_stages(Cli *cli, ProgrammeOptions *options)
 {
     options->posting_day = DAY_NONE;
     options->through_day = DAY_NONE;
+    options->freeze_day = DAY_NONE;
     if (read_options(cli, options) != ERR_OK)
         return cli_fail(cli);
     DiagList documents;

@@ -68,15 +68,31 @@ static void add_text(Hasher *hasher, Str text)
     add_bytes(hasher, text.ptr, text.len);
 }
 
-EntryHash ledger_hash_entry(const Ledger *ledger, const LedgerEntry *entry, EntryHash previous)
+static void begin(Hasher *hasher, EntryHash previous)
 {
-    Hasher *hasher = ledger->hasher;
     int ok = EVP_DigestInit_ex(hasher->context, hasher->method, NULL);
     ASSERT(ok == 1);
     hasher->used = 0;
     add_bytes(hasher, previous.bytes, sizeof(previous.bytes));
+}
+
+static EntryHash finish(Hasher *hasher)
+{
+    EntryHash hash;
+    unsigned size = 0;
+    drain(hasher);
+    int ok = EVP_DigestFinal_ex(hasher->context, hash.bytes, &size);
+    ASSERT(ok == 1 && size == sizeof(hash.bytes));
+    return hash;
+}
+
+EntryHash ledger_hash_entry(const Ledger *ledger, const LedgerEntry *entry, EntryHash previous)
+{
+    Hasher *hasher = ledger->hasher;
+    begin(hasher, previous);
     add_number(hasher, entry->id);
     add_number(hasher, entry->reverses);
+    add_number(hasher, entry->corrects);
     add_number(hasher, entry->day);
     add_number(hasher, entry->month);
     add_text(hasher, entry->key);
@@ -92,10 +108,22 @@ EntryHash ledger_hash_entry(const Ledger *ledger, const LedgerEntry *entry, Entr
         add_text(hasher, ledger->accounts.items[line->account - 1].account.code);
         add_number(hasher, line->minor);
     }
-    drain(hasher);
-    EntryHash hash;
-    unsigned size = 0;
-    ok = EVP_DigestFinal_ex(hasher->context, hash.bytes, &size);
-    ASSERT(ok == 1 && size == sizeof(hash.bytes));
-    return hash;
+    return finish(hasher);
+}
+
+EntryHash ledger_hash_act(const Ledger *ledger, const LedgerAct *act, EntryHash previous)
+{
+    Hasher *hasher = ledger->hasher;
+    begin(hasher, previous);
+    add_number(hasher, act->id);
+    add_text(hasher, act->kind);
+    add_text(hasher, act->subject);
+    add_text(hasher, act->account);
+    add_text(hasher, act->person);
+    add_text(hasher, act->role);
+    add_number(hasher, act->day);
+    add_number(hasher, act->minor);
+    add_number(hasher, act->entry);
+    add_text(hasher, act->text);
+    return finish(hasher);
 }

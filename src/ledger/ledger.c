@@ -78,6 +78,11 @@ static ErrorCode load_head(Ledger *ledger, sqlite3_stmt *row, Error *err)
         sqlite3_column_bytes(row, 2) != HASH_BYTES || hash == NULL)
         return damaged(ledger, "the head holds what it cannot", err);
     memcpy(ledger->head.bytes, hash, HASH_BYTES);
+    ledger->act_count = sqlite3_column_int64(row, 3);
+    const void *act_hash = sqlite3_column_blob(row, 4);
+    if (ledger->act_count < 0 || sqlite3_column_bytes(row, 4) != HASH_BYTES || act_hash == NULL)
+        return damaged(ledger, "the head holds what it cannot", err);
+    memcpy(ledger->act_head.bytes, act_hash, HASH_BYTES);
     ledger->flushed_entries = ledger->entry_count;
     return ERR_OK;
 }
@@ -132,7 +137,8 @@ ErrorCode ledger_load(Ledger *ledger, Error *err)
         code =
             load_rows(ledger, "SELECT month, state FROM period ORDER BY month", load_period, err);
     if (code == ERR_OK)
-        code = load_rows(ledger, "SELECT entries, lines, hash FROM head", load_head, err);
+        code = load_rows(ledger, "SELECT entries, lines, hash, acts, act_hash FROM head", load_head,
+                         err);
     return code;
 }
 
@@ -646,6 +652,36 @@ PeriodState ledger_period(const Ledger *ledger, int32_t month)
     return is_there ? ledger->periods.items[index].state : PERIOD_NEVER_OPENED;
 }
 
+const char *period_state_text(PeriodState state)
+{
+    static const char *const texts[] = {"never opened", "open", "closed", "locked"};
+    ASSERT((size_t)state < COUNT_OF(texts));
+    return texts[state];
+}
+
+size_t ledger_period_count(const Ledger *ledger)
+{
+    return ledger->periods.count;
+}
+
+int32_t ledger_period_month(const Ledger *ledger, size_t index)
+{
+    ASSERT(index < ledger->periods.count);
+    return ledger->periods.items[index].month;
+}
+
+int32_t ledger_open_month(const Ledger *ledger, int32_t month)
+{
+    PeriodState state = ledger_period(ledger, month);
+    if (state == PERIOD_OPEN || state == PERIOD_NEVER_OPENED)
+        return month;
+    for (size_t i = period_index(ledger, month); i < ledger->periods.count; i++)
+        if (ledger->periods.items[i].state == PERIOD_OPEN)
+            return ledger->periods.items[i].month;
+    int32_t last = ledger->periods.items[ledger->periods.count - 1].month;
+    return last % 100 == 12 ? last + 89 : last + 1;
+}
+
 static void remember_period(Ledger *ledger, int32_t month, PeriodState state)
 {
     size_t index = period_index(ledger, month);
@@ -668,9 +704,25 @@ static ErrorCode write_period(Ledger *ledger, int32_t month, PeriodState state, 
     return ledger_sql_run(ledger, set, err);
 }
 
-/* Only what is there can be ended, and what is locked stays so. */
-static ErrorCode change_period(Ledger *ledger, int32_t month, PeriodState to, Error *err)
+static ErrorCode add_period_act(Ledger *ledger, const LedgerPeriodChange *change, Error *err)
 {
+    LedgerAct act = {.kind = S("period"),
+                     .subject = str_format(ledger->scratch, "%04d-%02d", change->month / 100,
+                                           change->month % 100),
+                     .person = change->person,
+                     .role = str_from_c(period_state_text(change->to)),
+                     .day = change->day,
+                     .text = change->reason};
+    return ledger_add_act(ledger, &act, NULL, err);
+}
+
+/* Only what is there can be ended, and what is locked stays so. */
+ErrorCode ledger_change_period(Ledger *ledger, const LedgerPeriodChange *change, Error *err)
+{
+    int32_t month = change->month;
+    PeriodState to = change->to;
+    if (!date_exists(month / 100, month % 100, 1))
+        return error_set(err, ERR_REFUSED, "period %d: not a month", month);
     ErrorCode code = check_ready(ledger, err);
     if (code != ERR_OK)
         return code;
@@ -686,16 +738,25 @@ static ErrorCode change_period(Ledger *ledger, int32_t month, PeriodState to, Er
     code = ledger_call_begin(ledger, &is_own, err);
     if (code != ERR_OK)
         return code;
+    bool is_new = from == PERIOD_NEVER_OPENED;
     code = write_period(ledger, month, to, err);
     if (code == ERR_OK)
         remember_period(ledger, month, to);
+    if (code == ERR_OK && !is_new)
+        code = add_period_act(ledger, change, err);
     return ledger_call_end(ledger, is_own, code, err);
+}
+
+static ErrorCode change_period(Ledger *ledger, int32_t month, PeriodState to, Error *err)
+{
+    LedgerPeriodChange change = {.month = month, .to = to};
+    if (date_exists(month / 100, month % 100, 1))
+        change.day = day_from_date(month / 100, month % 100, 1);
+    return ledger_change_period(ledger, &change, err);
 }
 
 ErrorCode ledger_open_period(Ledger *ledger, int32_t month, Error *err)
 {
-    if (!date_exists(month / 100, month % 100, 1))
-        return error_set(err, ERR_REFUSED, "period %d: not a month", month);
     return change_period(ledger, month, PERIOD_OPEN, err);
 }
 

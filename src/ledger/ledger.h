@@ -114,12 +114,32 @@ bool account_type_from_text(Str text, AccountType *ret_type);
 
 int32_t ledger_month_of_day(int32_t day);
 PeriodState ledger_period(const Ledger *ledger, int32_t month);
+const char *period_state_text(PeriodState state);
+/* Periods that were ever opened, by month. */
+size_t ledger_period_count(const Ledger *ledger);
+int32_t ledger_period_month(const Ledger *ledger, size_t index);
+/* The month that something of `month` can be posted in: that month when it is open or was never
+   opened, else the first open one behind it, else the one behind the last that there is. */
+int32_t ledger_open_month(const Ledger *ledger, int32_t month);
 /* A new or a closed one is open then; ERR_CLOSED when it is locked. */
 MUST_USE ErrorCode ledger_open_period(Ledger *ledger, int32_t month, Error *err);
 /* ERR_NOT_FOUND when it was never opened; ERR_CLOSED when it is locked. */
 MUST_USE ErrorCode ledger_close_period(Ledger *ledger, int32_t month, Error *err);
 /* For good. ERR_NOT_FOUND when it was never opened. */
 MUST_USE ErrorCode ledger_lock_period(Ledger *ledger, int32_t month, Error *err);
+
+typedef struct {
+    int32_t month;
+    PeriodState to; /* PERIOD_OPEN, PERIOD_CLOSED or PERIOD_LOCKED */
+    Str person;     /* who, when and why: what the act says */
+    int32_t day;
+    Str reason;
+} LedgerPeriodChange;
+
+/* The same with who did it. Every change of a period that was opened before is an act of the kind
+   "period", with which ledger_verify() compares the states. */
+MUST_USE ErrorCode ledger_change_period(Ledger *ledger, const LedgerPeriodChange *change,
+                                        Error *err);
 
 /* --- posting --- */
 
@@ -139,6 +159,7 @@ typedef struct {
 typedef struct {
     EntryId id;       /* given by the ledger */
     EntryId reverses; /* the entry that this one takes back, or 0; given by ledger_reverse() */
+    EntryId corrects; /* an earlier entry that this one is the difference to, or 0 */
     Str key;
     int32_t day; /* its accounting date, in the month */
     int32_t month;
@@ -223,11 +244,37 @@ MUST_USE ErrorCode ledger_entries(Ledger *ledger, LedgerSource source, LedgerCur
 /* Texts and lines live until the next call. */
 bool ledger_next_entry(LedgerCursor *cursor, LedgerEntry *ret_entry);
 
+/* --- acts: what people decided, beside the entries and chained as they are --- */
+
+typedef int64_t ActId; /* from 1, without gaps */
+
+/* What an act means is its writer's; any part but the kind may be empty. */
+typedef struct {
+    ActId id; /* given by the ledger */
+    Str kind; /* "approve" */
+    Str subject;
+    Str account; /* its code */
+    Str person;
+    Str role;
+    int32_t day;
+    int64_t minor;
+    EntryId entry;
+    Str text;
+} LedgerAct;
+
+/* Acts are only added. ERR_LIMIT when a text is too long, ERR_REFUSED for a day that is none. */
+MUST_USE ErrorCode ledger_add_act(Ledger *ledger, const LedgerAct *act, ActId *ret_act, Error *err);
+size_t ledger_act_count(const Ledger *ledger);
+/* In their order. */
+MUST_USE ErrorCode ledger_acts(Ledger *ledger, LedgerCursor **ret_cursor, Error *err);
+bool ledger_next_act(LedgerCursor *cursor, LedgerAct *ret_act);
+
 /* --- trust --- */
 
 typedef struct {
     uint64_t entries;
     uint64_t lines;
+    uint64_t acts;
     EntryId first_damaged; /* 0 when the damage is in no entry */
 } LedgerVerdict;
 

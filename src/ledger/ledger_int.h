@@ -77,6 +77,8 @@ struct Ledger {
     int64_t entry_count;
     int64_t line_count;
     EntryHash head; /* hash of the last entry */
+    int64_t act_count;
+    EntryHash act_head; /* hash of the last act */
     int64_t data_version;
 
     bool in_batch;
@@ -142,6 +144,15 @@ void ledger_hasher_destroy(Hasher *hasher);
 /* The hash of the entry (with its id) behind `previous`. Accounts go in by their codes. */
 EntryHash ledger_hash_entry(const Ledger *ledger, const LedgerEntry *entry, EntryHash previous);
 
+EntryHash ledger_hash_act(const Ledger *ledger, const LedgerAct *act, EntryHash previous);
+
+/* --- act.c --- */
+
+#define SQL_ACT_COLUMNS "id, kind, subject, account, person, role, day, minor, entry, text, hash"
+enum { ACT_COLUMN_HASH = 10 };
+/* The row of SQL_ACT_COLUMNS; texts are SQLite's, good until the next step. */
+LedgerAct ledger_read_act_row(sqlite3_stmt *row);
+
 /* --- lines.c --- */
 
 /* The lines as they stand in the file; a view into the arena. */
@@ -169,8 +180,8 @@ bool ledger_list_next(EntryList *list, EntryId *ret_entry);
 
 #define SQL_ENTRY_COLUMNS                                                                          \
     "e.id, e.key, e.day, e.month, e.memo, coalesce(e.reverses, 0), s.contract, s.version, "        \
-    "s.clause, s.run, e.lines, e.hash"
-enum { ENTRY_COLUMN_LINES = 10, ENTRY_COLUMN_HASH = 11 };
+    "s.clause, s.run, e.lines, e.hash, coalesce(e.corrects, 0)"
+enum { ENTRY_COLUMN_LINES = 10, ENTRY_COLUMN_HASH = 11, ENTRY_COLUMN_CORRECTS = 12 };
 /* The row of SQL_ENTRY_COLUMNS. Texts are SQLite's, good until the next step; the lines are in the
    arena. ERR_DAMAGED when they make no sense. */
 MUST_USE ErrorCode ledger_read_entry_row(Ledger *ledger, Arena *arena, sqlite3_stmt *row,

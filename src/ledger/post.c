@@ -39,6 +39,11 @@ static bool is_too_long(Str text)
     return text.len > LEDGER_TEXT_BYTES_MAX;
 }
 
+static bool knows_corrected(const Ledger *ledger, const LedgerEntry *entry)
+{
+    return entry->corrects >= 0 && entry->corrects <= ledger->entry_count;
+}
+
 static PostResult check_texts(const LedgerEntry *entry)
 {
     const LedgerSource *source = &entry->source;
@@ -122,7 +127,8 @@ static bool apply_lines(Ledger *ledger, const LedgerEntry *entry)
    accounts' sums. */
 static PostResult check_entry(Ledger *ledger, const LedgerEntry *entry)
 {
-    PostResult result = check_texts(entry);
+    PostResult result =
+        knows_corrected(ledger, entry) ? check_texts(entry) : POST_CORRECTED_UNKNOWN;
     if (result == POST_POSTED)
         result = check_lines(ledger, entry);
     if (result == POST_POSTED)
@@ -143,7 +149,7 @@ static bool is_same_source(const LedgerSource *a, const LedgerSource *b)
 static bool is_same_content(const LedgerEntry *a, const LedgerEntry *b)
 {
     if (a->day != b->day || a->month != b->month || a->reverses != b->reverses ||
-        a->line_count != b->line_count || !str_eq(a->memo, b->memo) ||
+        a->corrects != b->corrects || a->line_count != b->line_count || !str_eq(a->memo, b->memo) ||
         !is_same_source(&a->source, &b->source))
         return false;
     for (size_t i = 0; i < a->line_count; i++)
@@ -315,6 +321,10 @@ static ErrorCode insert_entry(Ledger *ledger, const LedgerEntry *entry, int64_t 
     ArenaMark mark = arena_mark(ledger->scratch);
     ledger_bind_text(add, 8, ledger_format_lines(ledger->scratch, entry->lines, entry->line_count));
     sqlite3_bind_blob(add, 9, hash->bytes, HASH_BYTES, SQLITE_STATIC);
+    if (entry->corrects == 0)
+        sqlite3_bind_null(add, 10);
+    else
+        sqlite3_bind_int64(add, 10, entry->corrects);
     code = ledger_sql_run(ledger, add, err);
     arena_rewind(ledger->scratch, mark);
     *ret_is_new = code == ERR_OK && sqlite3_changes(ledger->db) == 1;

@@ -36,6 +36,7 @@ ErrorCode ledger_read_entry_row(Ledger *ledger, Arena *arena, sqlite3_stmt *row,
         .month = (int32_t)sqlite3_column_int64(row, 3),
         .memo = ledger_column_text(row, 4),
         .reverses = sqlite3_column_int64(row, 5),
+        .corrects = sqlite3_column_int64(row, ENTRY_COLUMN_CORRECTS),
         .source = {.contract = ledger_column_text(row, 6),
                    .version = ledger_column_text(row, 7),
                    .clause = ledger_column_text(row, 8),
@@ -293,4 +294,17 @@ bool ledger_next_entry(LedgerCursor *cursor, LedgerEntry *ret_entry)
     ErrorCode code = ledger_read_entry_row(cursor->ledger, cursor->row, cursor->statement,
                                            ret_entry, &cursor->failure);
     return code == ERR_OK || cursor_fail(cursor, code);
+}
+
+ErrorCode ledger_acts(Ledger *ledger, LedgerCursor **ret_cursor, Error *err)
+{
+    return cursor_open(ledger, "SELECT " SQL_ACT_COLUMNS " FROM act ORDER BY id", ret_cursor, err);
+}
+
+bool ledger_next_act(LedgerCursor *cursor, LedgerAct *ret_act)
+{
+    if (!cursor_step(cursor))
+        return false;
+    *ret_act = ledger_read_act_row(cursor->statement);
+    return true;
 }

@@ -1,16 +1,17 @@
 /*
- * schema -- the tables of a ledger file, version 1.
+ * schema -- the tables of a ledger file, version 2.
  *
  * An entry keeps its lines as JSON, [[account, minor], ...], so that posting adds one row; the
  * view `line` shows them one by one to whoever reads the file with SQL. account_entry lists the
  * entries of each account in order of posting, some hundreds a row: the differences between
  * their numbers, each in 7-bit groups, least first. A source stands once however many entries name
- * it. account.debit/credit, total, head and account_entry follow from the entries and are kept so
- * that nobody has to add up; ledger_verify() does.
+ * it. An act is what somebody decided (a period closed, an invoice approved); acts have a chain of
+ * hashes of their own. account.debit/credit, total, head and account_entry follow from the entries
+ * and are kept so that nobody has to add up; ledger_verify() does.
  */
 #pragma once
 
-enum { LEDGER_APPLICATION_ID = 0x42524C47 /* "BRLG" */, LEDGER_SCHEMA_VERSION = 1 };
+enum { LEDGER_APPLICATION_ID = 0x42524C47 /* "BRLG" */, LEDGER_SCHEMA_VERSION = 2 };
 
 #define LEDGER_SCHEMA                                                                              \
     "CREATE TABLE meta(name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;"         \
@@ -39,6 +40,7 @@ enum { LEDGER_APPLICATION_ID = 0x42524C47 /* "BRLG" */, LEDGER_SCHEMA_VERSION = 
     "  memo TEXT NOT NULL,"                                                                        \
     "  source INTEGER NOT NULL REFERENCES source(id),"                                             \
     "  reverses INTEGER REFERENCES entry(id),"                                                     \
+    "  corrects INTEGER REFERENCES entry(id),"                                                     \
     "  lines TEXT NOT NULL,"                                                                       \
     "  hash BLOB NOT NULL CHECK(length(hash) = 32)) STRICT;"                                       \
     "CREATE UNIQUE INDEX entry_by_reverses ON entry(reverses) WHERE reverses IS NOT NULL;"         \
@@ -56,9 +58,23 @@ enum { LEDGER_APPLICATION_ID = 0x42524C47 /* "BRLG" */, LEDGER_SCHEMA_VERSION = 
     "  debit INTEGER NOT NULL CHECK(debit >= 0),"                                                  \
     "  credit INTEGER NOT NULL CHECK(credit >= 0),"                                                \
     "  PRIMARY KEY(account, month)) STRICT, WITHOUT ROWID;"                                        \
+    "CREATE TABLE act("                                                                            \
+    "  id INTEGER PRIMARY KEY,"                                                                    \
+    "  kind TEXT NOT NULL,"                                                                        \
+    "  subject TEXT NOT NULL,"                                                                     \
+    "  account TEXT NOT NULL,"                                                                     \
+    "  person TEXT NOT NULL,"                                                                      \
+    "  role TEXT NOT NULL,"                                                                        \
+    "  day INTEGER NOT NULL,"                                                                      \
+    "  minor INTEGER NOT NULL,"                                                                    \
+    "  entry INTEGER NOT NULL,"                                                                    \
+    "  text TEXT NOT NULL,"                                                                        \
+    "  hash BLOB NOT NULL CHECK(length(hash) = 32)) STRICT;"                                       \
     "CREATE TABLE head("                                                                           \
     "  one INTEGER PRIMARY KEY CHECK(one = 1),"                                                    \
     "  entries INTEGER NOT NULL,"                                                                  \
     "  lines INTEGER NOT NULL,"                                                                    \
-    "  hash BLOB NOT NULL CHECK(length(hash) = 32)) STRICT;"                                       \
-    "INSERT INTO head VALUES(1, 0, 0, zeroblob(32));"
+    "  hash BLOB NOT NULL CHECK(length(hash) = 32),"                                               \
+    "  acts INTEGER NOT NULL,"                                                                     \
+    "  act_hash BLOB NOT NULL CHECK(length(act_hash) = 32)) STRICT;"                               \
+    "INSERT INTO head VALUES(1, 0, 0, zeroblob(32), 0, zeroblob(32));"

@@ -1,4 +1,6 @@
 /* Reading everything and adding it up again. */
+#include <stdio.h>
+
 #include "base/threads.h"
 #include "ledger/ledger_int.h"
 
@@ -15,10 +17,12 @@ typedef struct {
     Arena *row;   /* of one entry */
     LedgerVerdict *verdict;
     EntryHash previous;
+    EntryHash previous_act;
     int64_t *debit; /* by account - 1 */
     int64_t *credit;
     EntryTrail *trails; /* of the entries of each account, as walked */
     EntryTrail *listed; /* and as account_entry lists them */
+    Map states;         /* of periods by name, as the acts say */
     Map totals;         /* account and month -> index of sums */
     Vec(TotalDelta) sums;
     Error *err;
@@ -107,6 +111,8 @@ static ErrorCode check_entry(Walk *walk, sqlite3_stmt *row)
         return wrong_entry(walk, entry.id, what);
     if (entry.reverses >= entry.id)
         return wrong_entry(walk, entry.id, "it reverses an entry that is not before it");
+    if (entry.corrects < 0 || entry.corrects >= entry.id)
+        return wrong_entry(walk, entry.id, "it corrects an entry that is not before it");
     if (ledger_period(walk->ledger, entry.month) == PERIOD_NEVER_OPENED)
         return wrong_entry(walk, entry.id, "its period was never opened");
     walk->previous = hash;
@@ -201,6 +207,64 @@ static ErrorCode check_lists(Walk *walk)
     return code;
 }
 
+static uint64_t state_of(Str text)
+{
+    uint64_t state = PERIOD_OPEN;
+    while (state < PERIOD_LOCKED &&
+           !str_eq(text, str_from_c(period_state_text((PeriodState)state))))
+        state++;
+    return state;
+}
+
+static ErrorCode check_act(Walk *walk, sqlite3_stmt *row)
+{
+    LedgerAct act = ledger_read_act_row(row);
+    EntryHash hash = ledger_hash_act(walk->ledger, &act, walk->previous_act);
+    const void *kept = sqlite3_column_blob(row, ACT_COLUMN_HASH);
+    bool is_whole = act.id == (ActId)walk->verdict->acts + 1 && kept != NULL &&
+                    sqlite3_column_bytes(row, ACT_COLUMN_HASH) == HASH_BYTES &&
+                    memcmp(kept, hash.bytes, HASH_BYTES) == 0;
+    if (!is_whole)
+        return error_set(walk->err, ERR_DAMAGED, "%.*s: damaged: act %llu is not what it was",
+                         STR_ARG(walk->ledger->path), (unsigned long long)walk->verdict->acts + 1);
+    walk->previous_act = hash;
+    walk->verdict->acts++;
+    if (str_eq(act.kind, S("period")))
+        map_put(&walk->states, str_copy(walk->arena, act.subject), state_of(act.role));
+    return ERR_OK;
+}
+
+/* The state that a period's last change gave it; one that was never changed is open. */
+static ErrorCode check_period_states(Walk *walk)
+{
+    const Ledger *ledger = walk->ledger;
+    for (size_t i = 0; i < ledger->periods.count; i++) {
+        const PeriodRow *period = &ledger->periods.items[i];
+        char name[24];
+        int len =
+            snprintf(name, sizeof(name), "%04d-%02d", period->month / 100, period->month % 100);
+        uint64_t state = PERIOD_OPEN;
+        (void)map_find(&walk->states, (Str){.ptr = name, .len = (size_t)len}, &state);
+        if ((uint64_t)period->state != state)
+            return error_set(walk->err, ERR_DAMAGED,
+                             "%.*s: damaged: period %s is %s, which nobody made it",
+                             STR_ARG(ledger->path), name, period_state_text(period->state));
+    }
+    return ERR_OK;
+}
+
+static ErrorCode check_acts(Walk *walk)
+{
+    const Ledger *ledger = walk->ledger;
+    ErrorCode code = each_row(walk, "SELECT " SQL_ACT_COLUMNS " FROM act ORDER BY id", check_act);
+    if (code != ERR_OK)
+        return code;
+    if ((int64_t)walk->verdict->acts != ledger->act_count ||
+        memcmp(walk->previous_act.bytes, ledger->act_head.bytes, HASH_BYTES) != 0)
+        return wrong(walk, "acts are missing at the end");
+    return check_period_states(walk);
+}
+
 static ErrorCode walk_all(Walk *walk)
 {
     /* The entries first, so that damage is named by the entry it is in. What SQLite would call
@@ -213,7 +277,9 @@ static ErrorCode walk_all(Walk *walk)
         walk->verdict->first_damaged = (EntryId)walk->verdict->entries + 1;
     if (code == ERR_OK)
         code = check_sums(walk);
-    return code == ERR_OK ? check_lists(walk) : code;
+    if (code == ERR_OK)
+        code = check_lists(walk);
+    return code == ERR_OK ? check_acts(walk) : code;
 }
 
 /* SQLite's own check, of pages and indexes. */
@@ -297,6 +363,7 @@ ErrorCode ledger_verify(Ledger *ledger, LedgerVerdict *ret_verdict, Error *err)
                  .listed = ARENA_ZARRAY(arena, EntryTrail, ledger->accounts.count),
                  .err = err};
     map_init(&walk.totals, arena);
+    map_init(&walk.states, arena);
     code = walk_and_check_pages(&walk);
     ledger_read_end(ledger);
     if (ret_verdict != NULL)

@@ -74,6 +74,8 @@ typedef struct {
     size_t report_persons; /* most persons' rows in the report */
     int32_t posting_day;   /* as in SettleOptions */
     int32_t through_day;
+    int32_t look_back_months;
+    int32_t freeze_day;
     Str recorded_at;
     bool is_dry_run;
     Progress *progress; /* may be NULL */

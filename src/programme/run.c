@@ -214,8 +214,11 @@ static ErrorCode stage_digest(Run *run, Stage stage, uint64_t *ret_digest, Error
         input_digest_number(&digest, options->posting_day);
         input_digest_number(&digest, options->through_day);
     }
-    if (stage == STAGE_SETTLE)
+    if (stage == STAGE_SETTLE) {
         input_digest_number(&digest, options->is_dry_run);
+        input_digest_number(&digest, options->look_back_months);
+        input_digest_number(&digest, options->freeze_day);
+    }
     if (stage == STAGE_REPORT) {
         input_digest_number(&digest, (int64_t)options->report_persons);
         report_digest_page(&digest);

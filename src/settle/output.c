@@ -190,6 +190,8 @@ ErrorCode settle_write_summary(Arena *arena, const SettleResult *result,
     json_member_int(&json, S("personsDeathUndated"), (int64_t)result->persons_death_undated);
     json_member_int(&json, S("entriesPosted"), (int64_t)posting->entries);
     json_member_int(&json, S("entriesCorrecting"), (int64_t)posting->corrected);
+    json_member_int(&json, S("groupsLeft"), (int64_t)posting->left);
+    add_amount(&json, arena, result, S("left"), posting->left_minor);
     json_member_int(&json, S("groupsUnchanged"), (int64_t)posting->unchanged);
     add_amount(&json, arena, result, S("posted"), posting->posted_minor);
     json_object_end(&json);

@@ -9,6 +9,7 @@
  * with the number of entries there were before it: the same difference can be needed again (data
  * mended and broken again), and no two runs can post the same one.
  */
+#include "base/json.h"
 #include "settle/settle_int.h"
 
 typedef struct {
@@ -17,6 +18,9 @@ typedef struct {
     Ledger *ledger;
     const SettleOptions *options;
     Str run;
+    int32_t oldest_month; /* of what is posted; 0: all */
+    SettleOut out;        /* differences.ndjson */
+    JsonWriter json;
     PostedGroups posted;
     bool *is_seen; /* by number in posted.groups */
     SettlePosting posting;
@@ -42,6 +46,17 @@ static Str key_prefix(Str key)
     return str_slice(key, 0, at);
 }
 
+/* "v1" and the data version of settle/…/v1/<data>/<number>. */
+static void split_key(Arena *arena, Str key, Str prefix, PostedGroup *group)
+{
+    Str rest = str_slice(key, prefix.len + 1, SIZE_MAX);
+    Str part;
+    if (str_split_next(&rest, '/', &part))
+        group->version = str_copy(arena, part);
+    if (str_split_next(&rest, '/', &part))
+        group->data = str_copy(arena, part);
+}
+
 static void add_posted(Arena *arena, const Ledger *ledger, const LedgerEntry *entry,
                        PostedGroups *posted)
 {
@@ -61,6 +76,7 @@ static void add_posted(Arena *arena, const Ledger *ledger, const LedgerEntry *en
     PostedGroup *group = &posted->groups.items[number];
     group->entries++;
     group->last = entry->id;
+    split_key(arena, entry->key, prefix, group);
     for (size_t i = 0; i < entry->line_count; i++) {
         Account account = ledger_account(ledger, entry->lines[i].account);
         if (account.type == ACCOUNT_LIABILITY)
@@ -100,6 +116,31 @@ typedef struct {
     const PostedGroup *before; /* NULL: the first */
 } Difference;
 
+/* The data version as it stands in keys. */
+static Str data_key(const Difference *difference)
+{
+    return str_slice(difference->data_version, 0, 16);
+}
+
+/* Why the amount is another one than the last time. */
+static Str difference_reason(const Poster *poster, const Difference *difference)
+{
+    const PostedGroup *before = difference->before;
+    Str version = str_format(poster->arena, "v%d", poster->result->contract->version);
+    bool has_rules = !str_eq(before->version, version);
+    bool has_facts = !str_eq(before->data, data_key(difference));
+    if (str_eq(difference->data_version, S("none")))
+        return has_rules ? S("nothing is due any more, under changed rules")
+                         : S("nothing is due any more");
+    if (has_rules && has_facts)
+        return str_format(poster->arena, "changed rules (%.*s, was %.*s) and late facts",
+                          STR_ARG(version), STR_ARG(before->version));
+    if (has_rules)
+        return str_format(poster->arena, "changed rules (%.*s, was %.*s)", STR_ARG(version),
+                          STR_ARG(before->version));
+    return has_facts ? S("late facts") : S("what was posted before had been left");
+}
+
 static Str difference_memo(const Poster *poster, const Difference *difference, int64_t delta)
 {
     Arena *arena = poster->arena;
@@ -112,9 +153,10 @@ static Str difference_memo(const Poster *poster, const Difference *difference, i
     Str change = money_format(arena, delta, currency, true);
     return str_format(arena,
                       "%.*s for %.*s corrected: %.*s instead of %.*s, a difference of %.*s; the "
-                      "last entry for it is %lld",
+                      "last entry for it is %lld; %.*s",
                       STR_ARG(difference->clause), STR_ARG(difference->period), STR_ARG(wanted),
-                      STR_ARG(before), STR_ARG(change), (long long)difference->before->last);
+                      STR_ARG(before), STR_ARG(change), (long long)difference->before->last,
+                      STR_ARG(difference_reason(poster, difference)));
 }
 
 static ErrorCode add_accounts(Poster *poster, const Difference *difference, AccountId ret_ids[2],
@@ -138,6 +180,67 @@ static ErrorCode open_period(Poster *poster, int32_t month, Error *err)
     return ledger_open_period(poster->ledger, month, err);
 }
 
+/* When the difference is posted: on the posting day, else on the last day of what it is for, or
+   where that month is closed on the first day of the next open one. */
+static int32_t posting_day(const Poster *poster, const Difference *difference)
+{
+    if (poster->options->posting_day != DAY_NONE)
+        return poster->options->posting_day;
+    int32_t month = ledger_month_of_day(difference->last_day);
+    int32_t open = ledger_open_month(poster->ledger, month);
+    return open == month ? difference->last_day : day_from_date(open / 100, open % 100, 1);
+}
+
+/* Why nothing may be posted for the period any more; empty when it may. */
+static Str why_left(const Poster *poster, const Difference *difference)
+{
+    if (poster->options->freeze_day != DAY_NONE &&
+        difference->last_day <= poster->options->freeze_day)
+        return S("frozen");
+    if (ledger_month_of_day(difference->last_day) < poster->oldest_month)
+        return S("beyond the look-back");
+    return S("");
+}
+
+/* A line of differences.ndjson; `entry` is NULL for what was left. */
+static ErrorCode tell(Poster *poster, const Difference *difference, const LedgerEntry *entry,
+                      Str status, Error *err)
+{
+    JsonWriter *json = &poster->json;
+    Currency currency = poster->result->contract->currency;
+    int64_t before = difference->before == NULL ? 0 : difference->before->minor;
+    json_object_begin(json);
+    json_member_str(json, S("practice"), difference->practice);
+    json_member_str(json, S("clause"), difference->clause);
+    json_member_str(json, S("period"), difference->period);
+    json_key(json, S("before"));
+    json_raw(json, money_format(poster->arena, before, currency, false));
+    json_key(json, S("now"));
+    json_raw(json, money_format(poster->arena, difference->wanted_minor, currency, false));
+    json_member_str(json, S("status"), status);
+    if (difference->before != NULL) {
+        json_member_str(json, S("reason"), difference_reason(poster, difference));
+        json_member_int(json, S("corrects"), difference->before->last);
+    }
+    if (entry != NULL) {
+        json_member_int(json, S("entry"), entry->id);
+        json_member_str(
+            json, S("posted"),
+            str_format(poster->arena, "%04d-%02d", entry->month / 100, entry->month % 100));
+    }
+    json_object_end(json);
+    json_line_end(json);
+    return settle_out_flush(&poster->out, err);
+}
+
+static ErrorCode leave_difference(Poster *poster, const Difference *difference, Str why, Error *err)
+{
+    int64_t before = difference->before == NULL ? 0 : difference->before->minor;
+    poster->posting.left++;
+    poster->posting.left_minor += difference->wanted_minor - before;
+    return tell(poster, difference, NULL, why, err);
+}
+
 static ErrorCode post_difference(Poster *poster, const Difference *difference, Error *err)
 {
     const Contract *contract = poster->result->contract;
@@ -149,8 +252,10 @@ static ErrorCode post_difference(Poster *poster, const Difference *difference, E
         poster->posting.unchanged++;
         return ERR_OK;
     }
-    int32_t day = poster->options->posting_day == DAY_NONE ? difference->last_day
-                                                           : poster->options->posting_day;
+    Str why = why_left(poster, difference);
+    if (why.len > 0)
+        return leave_difference(poster, difference, why, err);
+    int32_t day = posting_day(poster, difference);
     int32_t month = ledger_month_of_day(day);
     ErrorCode code = add_accounts(poster, difference, accounts, err);
     if (code == ERR_OK)
@@ -161,8 +266,8 @@ static ErrorCode post_difference(Poster *poster, const Difference *difference, E
                            {.account = accounts[1], .minor = -delta}};
     LedgerEntry entry = {.key = str_format(poster->arena, "%.*s/v%d/%.*s/%u",
                                            STR_ARG(difference->prefix), contract->version,
-                                           STR_ARG(str_slice(difference->data_version, 0, 16)),
-                                           number),
+                                           STR_ARG(data_key(difference)), number),
+                         .corrects = difference->before == NULL ? 0 : difference->before->last,
                          .day = day,
                          .month = month,
                          .memo = difference_memo(poster, difference, delta),
@@ -188,7 +293,8 @@ static ErrorCode post_difference(Poster *poster, const Difference *difference, E
     poster->posting.first += difference->before == NULL;
     poster->posting.corrected += difference->before != NULL;
     poster->posting.posted_minor += delta;
-    return ERR_OK;
+    entry.id = posted.entry;
+    return tell(poster, difference, &entry, S("posted"), err);
 }
 
 static ErrorCode post_groups(Poster *poster, Error *err)
@@ -277,21 +383,48 @@ static ErrorCode post_withdrawn(Poster *poster, Error *err)
     return ERR_OK;
 }
 
+/* The first month within the look-back; 0 for all. */
+static int32_t oldest_month(const SettleOptions *options, const Contract *contract)
+{
+    if (options->look_back_months == 0)
+        return 0;
+    int32_t day = contract->last_day;
+    if (options->posting_day != DAY_NONE)
+        day = options->posting_day;
+    else if (options->through_day != DAY_NONE && options->through_day < day)
+        day = options->through_day;
+    int32_t oldest = day_add_months(day, -options->look_back_months);
+    return oldest == DAY_NONE ? 0 : ledger_month_of_day(oldest);
+}
+
 ErrorCode settle_post(Arena *arena, SettleResult *result, Ledger *ledger,
                       const SettleOptions *options, Str run, Error *err)
 {
-    Poster poster = {
-        .arena = arena, .result = result, .ledger = ledger, .options = options, .run = run};
+    Poster poster = {.arena = arena,
+                     .result = result,
+                     .ledger = ledger,
+                     .options = options,
+                     .run = run,
+                     .oldest_month = oldest_month(options, result->contract)};
     Currency currency = ledger_currency(ledger);
     if (strcmp(currency.code, result->contract->currency.code) != 0)
         return error_set(err, ERR_REFUSED, "the contract is in %s, the ledger in %s",
                          result->contract->currency.code, currency.code);
     /* What was posted decides what is posted now: nothing is built on a ledger that was damaged. */
     ErrorCode code = ledger_verify(ledger, NULL, err);
+    /* Of its own: what a group needs is taken back after each. */
+    CLEANUP(arena_cleanup) Arena *texts = arena_create(0);
     if (code == ERR_OK)
-        code = ledger_begin(ledger, err);
+        code = settle_out_open(&poster.out, texts, settle_folder(arena, options->out),
+                               S("differences.ndjson.new"), err);
     if (code != ERR_OK)
         return code;
+    json_writer_init(&poster.json, &poster.out.buf, false);
+    code = ledger_begin(ledger, err);
+    if (code != ERR_OK) {
+        settle_out_done(&poster.out);
+        return code;
+    }
     code = settle_read_posted(arena, result->contract, ledger, &poster.posted, err);
     if (code == ERR_OK) {
         poster.is_seen = ARENA_ZARRAY(arena, bool, poster.posted.groups.count + 1);
@@ -299,11 +432,14 @@ ErrorCode settle_post(Arena *arena, SettleResult *result, Ledger *ledger,
     }
     if (code == ERR_OK)
         code = post_withdrawn(&poster, err);
-    if (code != ERR_OK) {
+    if (code != ERR_OK)
         ledger_rollback(ledger);
-        return code;
-    }
-    code = ledger_commit(ledger, err);
+    else
+        code = ledger_commit(ledger, err);
+    /* Only now, so that the file never tells of what was not posted. */
+    if (code == ERR_OK)
+        code = settle_out_close(&poster.out, S("differences.ndjson"), err);
+    settle_out_done(&poster.out);
     if (code == ERR_OK)
         result->posting = poster.posting;
     return code;

@@ -15,14 +15,17 @@
  *     settle/details/<sha-256>.ndjson  persons behind a practice and clause
  *     settle/unpaid.ndjson             persons that nobody is paid for, and why
  *     settle/statements/<practice>.txt what the practice is paid and why, for people; and .json
+ *     settle/differences.ndjson        what changed against the ledger: posted, or left and why
  *     settle/summary.json              contract, version, totals, what was posted
  *
  * Posting is one transaction a run: an entry for each practice, clause and period, debit
  * expense:<contract>:<clause>, credit payable:<practice>. A run first looks at what has been posted
  * for each of them: an equal amount is left alone, another amount is corrected by an entry of the
  * difference that names the one before. So the same run twice posts nothing the second time, and a
- * run that was killed is simply run again. The ledger is verified before: nothing is posted on top
- * of one that is damaged (ERR_DAMAGED). Two at once: ERR_BUSY for the second.
+ * run that was killed is simply run again. Where the month of what is corrected is closed the
+ * difference goes to the next open one; closed months never change. The ledger is verified before:
+ * nothing is posted on top of one that is damaged (ERR_DAMAGED). Two at once: ERR_BUSY for the
+ * second.
  *
  * The same contract, store and measures give the same bytes on any number of threads.
  */
@@ -49,7 +52,11 @@ typedef struct {
         posting_day; /* accounting date of entries; DAY_NONE: the last day of what each pays for */
     int32_t through_day; /* periods that end later are left out; DAY_NONE: the whole contract */
     Str recorded_at;     /* the time of the run for summary.json, from the caller's clock */
-    bool is_dry_run;     /* writes the files, posts nothing */
+    /* Nothing is posted for what ended more than so many months before the run's reference day (the
+       posting day, else `through_day`, else the contract's last day); 0: no limit. */
+    int32_t look_back_months;
+    int32_t freeze_day; /* nor for what ended on or before it; DAY_NONE: nothing is frozen */
+    bool is_dry_run;    /* writes the files, posts nothing */
     size_t threads;
     Progress *progress; /* may be NULL */
 } SettleOptions;
@@ -84,6 +91,8 @@ typedef struct {
     uint64_t entries;     /* all that were posted now */
     uint64_t first;       /* of those, the first for their practice, clause and period */
     uint64_t corrected;   /* of those, differences to what had been posted */
+    uint64_t left;        /* groups whose difference is beyond the look-back, or frozen */
+    int64_t left_minor;   /* sum of those differences */
     uint64_t unchanged;   /* groups whose amount stands in the ledger already */
     int64_t posted_minor; /* sum of what was posted now, differences with their sign */
 } SettlePosting;

@@ -193,6 +193,8 @@ typedef struct {
     int64_t minor;
     uint32_t entries;
     EntryId last;
+    Str version; /* of the contract, in the key of the last */
+    Str data;    /* version of the data there */
 } PostedGroup;
 typedef struct {
     Vec(PostedGroup) groups;

@@ -186,17 +186,17 @@ class Tests:
         self.check("a dry run makes no ledger", not (self.folder / "dry/ledger.sqlite").exists())
 
     def books(self):
-        self.ends(OK, "ledger", "check", "out/ledger.sqlite", says="39 entries")
-        result = self.ends(OK, "ledger", "balance", "out/ledger.sqlite", "--json")
+        self.ends(OK, "ledger", "verify", "out/ledger.sqlite", says="39 entries")
+        result = self.ends(OK, "ledger", "trial-balance", "out/ledger.sqlite", "--json")
         balance = json.loads(result.stdout)
         self.check("the trial balance", balance["balance_minor"] == 0
                    and balance["debit_minor"] == balance["credit_minor"] == 135750)
-        part = self.ends(OK, "ledger", "balance", "out/ledger.sqlite", "--through", "2020-06-30",
+        part = self.ends(OK, "ledger", "trial-balance", "out/ledger.sqlite", "--through", "2020-06-30",
                          "--json")
         self.check("to the middle of the year",
                    0 < json.loads(part.stdout)["debit_minor"] < balance["debit_minor"])
-        self.ends(OK, "ledger", "balance", "out/ledger.sqlite", says="1,357.50")
-        self.ends(INPUT, "ledger", "check", "nothing.sqlite")
+        self.ends(OK, "ledger", "trial-balance", "out/ledger.sqlite", says="1,357.50")
+        self.ends(INPUT, "ledger", "verify", "nothing.sqlite")
         for number, change in enumerate(("delete from entry where id = 5",
                                          "update account set debit = debit + 1 where id = 1",
                                          "update entry set memo = 'x' where id = 2")):
@@ -207,7 +207,7 @@ class Tests:
                     database.execute(change)
                 except sqlite3.OperationalError as error:
                     self.check(f"{change}: {error}", False)
-            self.ends(DAMAGED, "ledger", "check", out / "ledger.sqlite")
+            self.ends(DAMAGED, "ledger", "verify", out / "ledger.sqlite")
             self.ends(DAMAGED, "run", STARTER, "--data", SAMPLE, "--out", out)
             self.ends(DAMAGED, "settle", STARTER, "--store", out / "store", "--out", out)
 

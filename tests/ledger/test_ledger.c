@@ -56,7 +56,7 @@ TEST(open_tells_what_is_wrong)
     ledger_close(ledger);
     options.currency = S("USD");
     CHECK_INT(ledger_open(&options, &ledger, &err), ERR_REFUSED);
-    meddle(arena, path, "PRAGMA user_version = 2");
+    meddle(arena, path, "PRAGMA user_version = 3");
     options.currency = S("EUR");
     CHECK_INT(ledger_open(&options, &ledger, &err), ERR_VERSION);
     Str other = fresh_path(arena);
@@ -239,6 +239,12 @@ TEST(verify_names_the_first_damaged_entry)
         {"one in between gone", "DELETE FROM entry WHERE id = 3",                           3},
         {"the last gone",      "DELETE FROM entry WHERE id = 6",                            6},
         {"reversal link",      "UPDATE entry SET reverses = 1 WHERE id = 2",                2},
+        {"correction link",    "UPDATE entry SET corrects = 1 WHERE id = 2",                2},
+        {"act",                "UPDATE act SET person = 'other'",                           0},
+        {"act gone",           "DELETE FROM act",                                           0},
+        {"acts of the head",   "UPDATE head SET acts = 0, act_hash = zeroblob(32)",         0},
+        {"period opened",      "UPDATE period SET state = 1 WHERE month = 202003",          0},
+        {"period closed",      "UPDATE period SET state = 2 WHERE month = 202002",          0},
         {"balance",            "UPDATE account SET debit = debit + 1 WHERE id = 2",         0},
         {"total",              "UPDATE total SET debit = debit + 1 WHERE account = 2",      0},
         {"total gone",         "DELETE FROM total WHERE account = 2",                       0},
@@ -268,6 +274,13 @@ TEST(verify_names_the_first_damaged_entry)
             snprintf(key, sizeof(key), "k%d", k);
             post(ledger, key, 202001, 1, (AccountId)(2 + k % 2), 10 + k);
         }
+        REQUIRE_OK(ledger_open_period(ledger, 202003, &err), &err);
+        LedgerPeriodChange change = {.month = 202003,
+                                     .to = PERIOD_CLOSED,
+                                     .person = S("anna"),
+                                     .day = day_from_date(2020, 4, 2),
+                                     .reason = S("month end")};
+        REQUIRE_OK(ledger_change_period(ledger, &change, &err), &err);
         CHECK_OK(ledger_verify(ledger, NULL, &err), &err);
         ledger_close(ledger);
         meddle(arena, path, rows[i].sql);
@@ -365,4 +378,60 @@ TEST(names_are_those_of_the_tables)
               S(":memory:: entry \"k\": a line names an account that does not exist"));
     ledger_close(ledger);
     ledger_close(NULL);
+}
+
+TEST(acts_are_kept_in_order_and_chained)
+{
+    Error err = {0};
+    Str path = fresh_path(arena);
+    Ledger *ledger = helper_open(path);
+    LedgerAct act = {.kind = S("approve"), .subject = S("INV-000001"), .person = S("anna")};
+    ActId id = 0;
+    CHECK_OK(ledger_add_act(ledger, &act, &id, &err), &err);
+    CHECK_INT(id, 1);
+    REQUIRE_OK(ledger_begin(ledger, &err), &err);
+    CHECK_OK(ledger_add_act(ledger, &act, &id, &err), &err);
+    ledger_rollback(ledger);
+    CHECK_INT(ledger_act_count(ledger), 1);
+    act.kind = S("");
+    CHECK_INT(ledger_add_act(ledger, &act, &id, &err), ERR_REFUSED);
+    act.kind = S("hold");
+    act.entry = 1;
+    CHECK_INT(ledger_add_act(ledger, &act, &id, &err), ERR_NOT_FOUND);
+    act.entry = 0;
+    CHECK_OK(ledger_add_act(ledger, &act, &id, &err), &err);
+    CHECK_INT(id, 2);
+    ledger_close(ledger);
+    ledger = helper_open(path);
+    LedgerCursor *cursor = NULL;
+    LedgerAct row;
+    REQUIRE_OK(ledger_acts(ledger, &cursor, &err), &err);
+    CHECK(ledger_next_act(cursor, &row));
+    CHECK_STR(row.kind, S("approve"));
+    CHECK_STR(row.subject, S("INV-000001"));
+    CHECK(ledger_next_act(cursor, &row));
+    CHECK_STR(row.kind, S("hold"));
+    CHECK(!ledger_next_act(cursor, &row));
+    CHECK_OK(ledger_cursor_finish(cursor, &err), &err);
+    LedgerVerdict verdict;
+    CHECK_OK(ledger_verify(ledger, &verdict, &err), &err);
+    CHECK_INT(verdict.acts, 2);
+    ledger_close(ledger);
+}
+
+TEST(what_a_closed_month_cannot_take_goes_to_the_next_open_one)
+{
+    Error err = {0};
+    Ledger *ledger = helper_open(S(":memory:"));
+    CHECK_INT(ledger_open_month(ledger, 202001), 202001);
+    for (int32_t month = 202010; month <= 202012; month++)
+        REQUIRE_OK(ledger_open_period(ledger, month, &err), &err);
+    REQUIRE_OK(ledger_close_period(ledger, 202010, &err), &err);
+    CHECK_INT(ledger_open_month(ledger, 202010), 202011);
+    CHECK_INT(ledger_open_month(ledger, 202012), 202012);
+    REQUIRE_OK(ledger_lock_period(ledger, 202011, &err), &err);
+    REQUIRE_OK(ledger_close_period(ledger, 202012, &err), &err);
+    CHECK_INT(ledger_open_month(ledger, 202010), 202101);
+    CHECK_INT(ledger_open_month(ledger, 202103), 202103);
+    ledger_close(ledger);
 }

@@ -10,7 +10,8 @@ SettleCase run_make(Arena *arena, const Contract *contract, const Store *store, 
                          .out = out,
                          .threads = 2,
                          .through_day = DAY_NONE,
-                         .posting_day = DAY_NONE};
+                         .posting_day = DAY_NONE,
+                         .freeze_day = DAY_NONE};
     diag_init(&settle.diags, arena);
     return settle;
 }
@@ -23,7 +24,9 @@ ErrorCode run_settle(SettleCase *settle, const SettleResult **ret_result)
                          .plan = settle->plan,
                          .cql = settle->cql,
                          .ledger = settle->ledger};
-    SettleOptions options = {.out = settle->out,
+    SettleOptions options = {.freeze_day = settle->freeze_day,
+                             .look_back_months = settle->look_back_months,
+                             .out = settle->out,
                              .posting_day = settle->posting_day,
                              .through_day = settle->through_day,
                              .is_dry_run = settle->ledger == NULL,

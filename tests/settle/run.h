@@ -19,6 +19,8 @@ typedef struct {
     size_t threads;
     int32_t through_day;
     int32_t posting_day;
+    int32_t look_back_months;
+    int32_t freeze_day;
 } SettleCase;
 
 SettleCase run_make(Arena *arena, const Contract *contract, const Store *store, Str out);
