@@ -205,19 +205,29 @@ static bool is_no_patient(void *context, FhirNode node)
     return fhir_reference(node, context, &type, &id) && type != FHIR_TYPE_Patient;
 }
 
+static bool is_there(void *context, FhirNode node)
+{
+    (void)context;
+    return !fhir_is_absent(node);
+}
+
 static bool demand_holds(const PlanDemand *demand, FhirNode resource, Arena *arena)
 {
     Str value = demand->value;
     ConceptSet concepts = demand->concepts;
     PathWalk walk = {.path = &demand->path, .found = is_text, .context = &value};
-    if (demand->kind == DEMAND_HAS) {
+    if (demand->kind == DEMAND_HAS || demand->kind == DEMAND_IF_ANY) {
         walk.found = has_concept;
         walk.context = &concepts;
     } else if (demand->kind == DEMAND_NO_PATIENT) {
         walk.found = is_no_patient;
         walk.context = arena;
     }
-    return walk_path(&walk, resource, 0) != (demand->kind == DEMAND_NOT);
+    bool is_found = walk_path(&walk, resource, 0);
+    if (demand->kind != DEMAND_IF_ANY || is_found)
+        return is_found != (demand->kind == DEMAND_NOT);
+    walk.found = is_there;
+    return !walk_path(&walk, resource, 0);
 }
 
 /* Without the version behind a bar. */

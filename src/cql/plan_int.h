@@ -119,7 +119,13 @@ typedef struct {
     bool is_value_set; /* the text found is a value set's */
 } PlanPath;
 
-typedef enum { DEMAND_IS, DEMAND_NOT, DEMAND_HAS, DEMAND_NO_PATIENT } PlanDemandKind;
+typedef enum {
+    DEMAND_IS,
+    DEMAND_NOT,
+    DEMAND_HAS,
+    DEMAND_IF_ANY, /* as HAS, unless the element is absent */
+    DEMAND_NO_PATIENT
+} PlanDemandKind;
 
 /* One thing that a profile demands of a resource's content. */
 typedef struct {

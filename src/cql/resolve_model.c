@@ -413,8 +413,8 @@ static PlanDemand demand_of_rule(Resolver *r, const ModelClass *class, const Str
         demand.kind = DEMAND_IS;
     } else if (str_eq(cells[2], S("not"))) {
         demand.kind = DEMAND_NOT;
-    } else if (str_eq(cells[2], S("has"))) {
-        demand.kind = DEMAND_HAS;
+    } else if (str_eq(cells[2], S("has")) || str_eq(cells[2], S("if-any"))) {
+        demand.kind = str_eq(cells[2], S("has")) ? DEMAND_HAS : DEMAND_IF_ANY;
         demand.concepts = codes_of_rule(r, cells[3]);
     }
     return demand;
