@@ -196,24 +196,13 @@ static size_t person_count(void)
 
 static Store *make_store(Arena *arena, Str scratch, size_t persons)
 {
-    Str path = io_join(arena, scratch, S("store"));
     Error err = {0};
     Store *store;
-    if (getenv("BENCH_KEEP") == NULL || !io_exists(path)) {
-        Str bundles = bench_bundles(arena, scratch);
-        Str dash = S("-");
-        DiagList diags;
-        diag_init(&diags, arena);
+    PopulationStore wanted = {.persons = persons, .is_thin = true, .bytes = UINT64_MAX};
+    wanted.options.store_path = io_join(arena, scratch, S("store"));
+    if (getenv("BENCH_KEEP") == NULL || !io_exists(wanted.options.store_path)) {
         IntakeReport report;
-        IntakeOptions options = {.sources = &dash,
-                                 .source_count = 1,
-                                 .store_path = path,
-                                 .stdin_fd = population_pipe(bundles, true, persons, UINT64_MAX)};
-        double begin = bench_seconds();
-        bench_must(intake_load(arena, &options, &diags, &report, &err), &err);
-        double seconds = bench_seconds() - begin;
-        (void)close(options.stdin_fd);
-        (void)wait(NULL);
+        double seconds = population_load(arena, scratch, &wanted, &report);
         bench_figure("small resources from a pipe to store", (double)report.bytes / 1e6 / seconds,
                      "MB/s");
         printf("%.1f MB, %zu resources, %.1f s\n", (double)report.bytes / 1e6,
@@ -222,7 +211,7 @@ static Store *make_store(Arena *arena, Str scratch, size_t persons)
     struct rusage usage;
     (void)getrusage(RUSAGE_SELF, &usage);
     bench_figure("peak of memory while loading", (double)usage.ru_maxrss / 1024, "MiB");
-    bench_must(store_open(arena, path, &store, &err), &err);
+    bench_must(store_open(arena, wanted.options.store_path, &store, &err), &err);
     bench_figure("persons", (double)store_info(store)->persons, "persons");
     return store;
 }

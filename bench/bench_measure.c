@@ -12,29 +12,6 @@
 
 enum { PERSONS = 3000, PASSES = 20 };
 
-static Store *make_store(Arena *arena, Str scratch)
-{
-    Str bundles = bench_bundles(arena, scratch);
-    Str path = io_join(arena, scratch, S("measure-store"));
-    Str dash = S("-");
-    DiagList diags;
-    diag_init(&diags, arena);
-    IntakeReport report;
-    Error err = {0};
-    IntakeOptions options = {.sources = &dash,
-                             .source_count = 1,
-                             .store_path = path,
-                             .stdin_fd = population_pipe(bundles, false, PERSONS, UINT64_MAX)};
-    bench_must(intake_load(arena, &options, &diags, &report, &err), &err);
-    (void)close(options.stdin_fd);
-    (void)wait(NULL);
-    Store *store;
-    bench_must(store_open(arena, path, &store, &err), &err);
-    printf("%zu persons, %zu resources, %zu partitions\n", (size_t)report.persons,
-           (size_t)report.accepted, store_partition_count(store));
-    return store;
-}
-
 static const MeasurePlan *make_plan(Arena *arena, const Store *store)
 {
     Error err = {0};
@@ -83,7 +60,7 @@ static double measure(const MeasurePlan *plan, const Store *store, size_t thread
 int main(void)
 {
     Arena *arena = arena_create(0);
-    Store *store = make_store(arena, bench_scratch(arena));
+    Store *store = population_store(arena, bench_scratch(arena), PERSONS, false);
     const MeasurePlan *plan = make_plan(arena, store);
     double persons = (double)store_info(store)->persons * PASSES;
     (void)measure(plan, store, 2); /* verifies the partitions once */

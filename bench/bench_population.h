@@ -15,6 +15,7 @@
 
 #include "base/date.h"
 #include "bench_support.h"
+#include "store/store.h"
 
 typedef struct {
     Str text;
@@ -332,4 +333,48 @@ static inline int population_pipe(Str bundles, bool is_thin, size_t persons, uin
     struct pollfd wait = {.fd = ends[0], .events = POLLIN};
     (void)poll(&wait, 1, -1);
     return ends[0];
+}
+
+/* A finished store of as many persons: thin or of whole records, without bound or up to `bytes` of
+ * NDJSON. */
+typedef struct {
+    size_t persons;
+    bool is_thin;
+    uint64_t bytes;
+    IntakeOptions options; /* what is not the source */
+} PopulationStore;
+
+/* Loads it below the scratch folder from a pipe; gives the seconds that it took. */
+static inline double population_load(Arena *arena, Str scratch, const PopulationStore *wanted,
+                                     IntakeReport *ret_report)
+{
+    Error err = {0};
+    DiagList diags;
+    Str dash = S("-");
+    IntakeOptions options = wanted->options;
+    options.sources = &dash;
+    options.source_count = 1;
+    options.stdin_fd = population_pipe(bench_bundles(arena, scratch), wanted->is_thin,
+                                       wanted->persons, wanted->bytes);
+    diag_init(&diags, arena);
+    double begin = bench_seconds();
+    bench_must(intake_load(arena, &options, &diags, ret_report, &err), &err);
+    double seconds = bench_seconds() - begin;
+    (void)close(options.stdin_fd);
+    (void)wait(NULL);
+    return seconds;
+}
+
+static inline Store *population_store(Arena *arena, Str scratch, size_t persons, bool is_thin)
+{
+    Error err = {0};
+    IntakeReport report;
+    Store *store;
+    PopulationStore wanted = {.persons = persons, .is_thin = is_thin, .bytes = UINT64_MAX};
+    wanted.options.store_path = io_join(arena, scratch, S("store"));
+    (void)population_load(arena, scratch, &wanted, &report);
+    bench_must(store_open(arena, wanted.options.store_path, &store, &err), &err);
+    printf("%zu persons, %zu resources, %zu partitions\n", (size_t)report.persons,
+           (size_t)report.accepted, store_partition_count(store));
+    return store;
 }

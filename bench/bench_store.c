@@ -6,29 +6,6 @@
 
 enum { PERSONS = 40000, LOOKUPS = 1 << 20, WALKS = 20 };
 
-static Store *make_store(Arena *arena, Str scratch)
-{
-    Str bundles = bench_bundles(arena, scratch);
-    Str path = io_join(arena, scratch, S("store"));
-    Str dash = S("-");
-    DiagList diags;
-    diag_init(&diags, arena);
-    IntakeReport report;
-    Error err = {0};
-    IntakeOptions options = {.sources = &dash,
-                             .source_count = 1,
-                             .store_path = path,
-                             .stdin_fd = population_pipe(bundles, true, PERSONS, UINT64_MAX)};
-    bench_must(intake_load(arena, &options, &diags, &report, &err), &err);
-    (void)close(options.stdin_fd);
-    (void)wait(NULL);
-    Store *store;
-    bench_must(store_open(arena, path, &store, &err), &err);
-    printf("%zu persons, %zu resources, %zu partitions\n", (size_t)report.persons,
-           (size_t)report.accepted, store_partition_count(store));
-    return store;
-}
-
 /* Every entry of every type, through the records as a reader of persons does: how many have a
    concept of the set in a span of days. */
 static uint64_t walk(const Store *store, const ConceptSet *set, uint64_t *ret_entries)
@@ -105,7 +82,7 @@ int main(void)
 {
     Arena *arena = arena_create(0);
     Str scratch = bench_scratch(arena);
-    Store *store = make_store(arena, scratch);
+    Store *store = population_store(arena, scratch, PERSONS, true);
     measure_walk(arena, store);
     measure_open(arena, store);
     store_close(store);

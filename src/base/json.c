@@ -225,6 +225,19 @@ void json_member_bool(JsonWriter *json, Str key, bool value)
     json_bool(json, value);
 }
 
+void json_diag(JsonWriter *json, const Diag *diag)
+{
+    json_object_begin(json);
+    json_member_str(json, S("severity"), str_from_c(severity_name(diag->severity)));
+    json_member_str(json, S("file"), diag->file);
+    json_member_int(json, S("line"), diag->line);
+    json_member_int(json, S("column"), diag->column);
+    json_member_str(json, S("rule"), diag->rule);
+    json_member_str(json, S("path"), diag->path);
+    json_member_str(json, S("text"), diag->text);
+    json_object_end(json);
+}
+
 void json_line_end(JsonWriter *json)
 {
     ASSERT(json->depth == 0 && !json->after_key);

@@ -47,6 +47,8 @@ void json_raw(JsonWriter *json, Str value);
 void json_member_str(JsonWriter *json, Str key, Str value);
 void json_member_int(JsonWriter *json, Str key, int64_t value);
 void json_member_bool(JsonWriter *json, Str key, bool value);
+/* {"severity", "file", "line", "column", "rule", "path", "text"} */
+void json_diag(JsonWriter *json, const Diag *diag);
 /* For NDJSON: the value is complete; adds '\n' and starts anew. */
 void json_line_end(JsonWriter *json);
 

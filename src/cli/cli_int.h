@@ -95,8 +95,6 @@ ExitCode cli_fail(Cli *cli);
 ExitCode cli_finish(Cli *cli, ExitCode code);
 /* The findings on standard error (the first 20 of them), unless --quiet. */
 void cli_show_findings(const Cli *cli, const DiagList *diags);
-/* {"severity", "file", "line", "column", "rule", "path", "text"} */
-void cli_json_finding(JsonWriter *json, const Diag *diag);
 /* All findings that were kept as NDJSON into the file of --findings, if it was given. */
 MUST_USE ErrorCode cli_write_findings(Cli *cli, const DiagList *diags);
 /* The member "findings" with those that were kept. */

@@ -48,19 +48,6 @@ void cli_show_findings(const Cli *cli, const DiagList *diags)
         fprintf(stderr, "... and %zu more findings\n", all - shown);
 }
 
-void cli_json_finding(JsonWriter *json, const Diag *diag)
-{
-    json_object_begin(json);
-    json_member_str(json, S("severity"), str_from_c(severity_name(diag->severity)));
-    json_member_str(json, S("file"), diag->file);
-    json_member_int(json, S("line"), diag->line);
-    json_member_int(json, S("column"), diag->column);
-    json_member_str(json, S("rule"), diag->rule);
-    json_member_str(json, S("path"), diag->path);
-    json_member_str(json, S("text"), diag->text);
-    json_object_end(json);
-}
-
 ErrorCode cli_write_findings(Cli *cli, const DiagList *diags)
 {
     Str path = cli_text(cli, OPTION_FINDINGS);
@@ -71,7 +58,7 @@ ErrorCode cli_write_findings(Cli *cli, const DiagList *diags)
     JsonWriter json;
     json_writer_init(&json, &lines, false);
     VEC_FOREACH (Diag, diag, &diags->kept) {
-        cli_json_finding(&json, diag);
+        json_diag(&json, diag);
         json_line_end(&json);
     }
     return io_write_file(path, strbuf_str(&lines), &cli->err);
@@ -82,7 +69,7 @@ void cli_json_findings(JsonWriter *json, const DiagList *diags)
     json_key(json, S("findings"));
     json_array_begin(json);
     VEC_FOREACH (Diag, diag, &diags->kept)
-        cli_json_finding(json, diag);
+        json_diag(json, diag);
     json_array_end(json);
 }
 

@@ -90,8 +90,6 @@ MUST_USE ErrorCode stage_report(Run *run, Str *ret_json, Error *err);
    damage. */
 MUST_USE ErrorCode check_ledger(Run *run, Error *err);
 
-/* {"severity", "file", "line", "column", "rule", "path", "text"} */
-void write_finding(JsonWriter *json, const Diag *diag);
 /* {"definition", "value", "resource", "date"} of each. */
 void write_evidence(JsonWriter *json, const EvidenceVec *evidence);
 /* A rate such as 0.714286, or null where nobody is eligible. */

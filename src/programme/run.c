@@ -274,19 +274,6 @@ static bool has_outputs(Run *run, Stage stage)
            (stage == STAGE_SETTLE && run->programme->contract == NULL);
 }
 
-void write_finding(JsonWriter *json, const Diag *diag)
-{
-    json_object_begin(json);
-    json_member_str(json, S("severity"), str_from_c(severity_name(diag->severity)));
-    json_member_str(json, S("file"), diag->file);
-    json_member_int(json, S("line"), diag->line);
-    json_member_int(json, S("column"), diag->column);
-    json_member_str(json, S("rule"), diag->rule);
-    json_member_str(json, S("path"), diag->path);
-    json_member_str(json, S("text"), diag->text);
-    json_object_end(json);
-}
-
 static ErrorCode write_stage_findings(Run *run, Stage stage, Error *err)
 {
     StrBuf text;
@@ -294,7 +281,7 @@ static ErrorCode write_stage_findings(Run *run, Stage stage, Error *err)
     JsonWriter json;
     json_writer_init(&json, &text, false);
     VEC_FOREACH (Diag, diag, &run->diags->kept) {
-        write_finding(&json, diag);
+        json_diag(&json, diag);
         json_line_end(&json);
     }
     return io_write_file(state_path(run, stage, "findings"), strbuf_str(&text), err);
