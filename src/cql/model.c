@@ -121,7 +121,9 @@ static void read_row(Reader *r)
 {
     Model *model = r->model;
     Str kind = r->cells[0];
-    if (r->cell_count < 3 && !str_eq(kind, S("class"))) {
+    bool may_be_short =
+        str_eq(kind, S("class")) || str_eq(kind, S("element")) || str_eq(kind, S("model"));
+    if (r->cell_count < (may_be_short ? 2 : 3)) {
         report(r, "a row has too few cells");
     } else if (str_eq(kind, S("element"))) {
         read_element(r);

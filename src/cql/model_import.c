@@ -147,17 +147,25 @@ static Str element_type(Import *import, const XmlNode *element)
 
 /* --- rows --- */
 
+/* Whether a row of this kind may end after its name. */
+static bool may_be_short(Str kind)
+{
+    return str_eq(kind, S("class")) || str_eq(kind, S("element")) || str_eq(kind, S("model"));
+}
+
 /* The cells with tabs between; empty ones are "-", and left out at the end. */
 static void put_row(Import *import, uint32_t line, const Str *cells, size_t count)
 {
     while (count > 0 && cells[count - 1].len == 0)
         count--;
+    if (count < (may_be_short(cells[0]) ? 2 : 3) || cells[1].len == 0)
+        report(import, line, "the %.*s has no name, or says too little", STR_ARG(cells[0]));
     for (size_t i = 0; i < count; i++) {
         Str cell = cells[i];
-        bool is_bad =
-            str_find_char(cell, '\t') != SIZE_MAX || str_find_char(cell, '\n') != SIZE_MAX;
+        bool is_bad = str_eq(cell, S("-")) || str_find_char(cell, '\t') != SIZE_MAX ||
+                      str_find_char(cell, '\n') != SIZE_MAX;
         if (is_bad)
-            report(import, line, "a name holds a tab or the end of a line");
+            report(import, line, "a name is '-', or holds a tab or the end of a line");
         if (i > 0)
             strbuf_add_char(import->out, '\t');
         strbuf_add(import->out, cell.len == 0 ? S("-") : cell);
