@@ -35,6 +35,8 @@ static void ask_everything(const Contract *contract, Arena *arena)
     for (size_t i = 0; i < contract->clause_count; i++) {
         const Clause *clause = &contract->clauses[i];
         ASSERT(contract_find_clause(contract, clause->id) == clause);
+        if (clause->is_graph) /* worked out by contract_explain() */
+            continue;
         TimingEvery every = clause_find(clause, PRIMITIVE_TIMING)->as.timing.every;
         size_t periods = contract_period_count(contract, every);
         int32_t before = contract->first_day - 1;

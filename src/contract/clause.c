@@ -397,6 +397,7 @@ static void read_clause(ContractReader *reader, const YamlNode *node, Clause *re
         yaml_error(&reader->yaml, node, "expected a mapping with \"id\"");
         return;
     }
+    ret_clause->yaml = node;
     ret_clause->line = node->line;
     ret_clause->column = node->column;
     for (size_t i = 0; i < COUNT_OF(common_keys); i++)

@@ -202,7 +202,8 @@ typedef struct {
     /* Of a clause that is a graph: */
     const ContractParty *const *to_list; /* all that are paid, when several are named */
     size_t to_count;
-    const Macro *macro; /* its kind; NULL: the clause has a graph of its own */
+    const YamlNode *yaml; /* as it was written */
+    const Macro *macro;   /* its kind; NULL: the clause has a graph of its own */
     bool is_graph;
     NodeId pays;
     const GraphReason *reasons;

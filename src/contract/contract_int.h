@@ -70,3 +70,13 @@ void contract_read_clauses(ContractReader *reader, const YamlNode *list, const Y
 /* A rate table: a list of cells, or one amount for everyone. `gate` is the clause's, or NULL. */
 void contract_read_rate(const ContractReader *reader, const YamlNode *node, const Gate *gate,
                         RateTable *table);
+
+/* --- eval.c --- */
+/* Marks the node and all that it rests on. */
+void contract_mark_used(const Contract *contract, NodeId id, bool *used);
+/* Only one clause and what it rests on; the others of the outcome are empty. */
+MUST_USE ErrorCode contract_evaluate_clause(Arena *arena, ContractFacts *facts, size_t clause,
+                                            DiagList *diags, const Outcome **ret_outcome);
+
+/* --- explain_graph.c --- */
+void contract_explain_graph(const Contract *contract, size_t number, StrBuf *out, Arena *arena);

@@ -496,37 +496,79 @@ static void evaluate_nodes(Eval *eval)
     const Contract *contract = eval->contract;
     for (NodeId id = 0; id < contract->node_count && !eval->has_failed; id++) {
         const GraphNode *node = &contract->nodes[id];
-        if (!node->has_rows)
+        if (!node->has_rows || (eval->used != NULL && !eval->used[id]))
             continue;
         if (node->op == GRAPH_CLAUSE && !eval->is_done[node->as.clause])
             eval_lines(eval, node->as.clause);
         if (!eval->has_failed)
             eval_rows(eval, id);
     }
-    for (size_t i = 0; i < contract->clause_count && !eval->has_failed; i++)
-        if (contract->clauses[i].is_graph && !eval->is_done[i])
-            eval_lines(eval, i);
+}
+
+static void init(Eval *eval, const ContractFacts *facts)
+{
+    const Contract *contract = eval->contract;
+    eval->tables = ARENA_ZARRAY(eval->arena, ValueTable, contract->node_count + 1);
+    eval->memos = ARENA_ZARRAY(eval->arena, FunctionMemo *, contract->node_count + 1);
+    eval->clauses = ARENA_ZARRAY(eval->arena, OutcomeClause, contract->clause_count + 1);
+    eval->is_done = ARENA_ZARRAY(eval->arena, bool, contract->clause_count + 1);
+    freeze(eval, facts);
+}
+
+static ErrorCode finish(Eval *eval, const Outcome **ret_outcome)
+{
+    if (eval->has_failed)
+        return ERR_REFUSED;
+    Outcome *outcome = ARENA_NEW(eval->arena, Outcome);
+    outcome->contract = eval->contract;
+    outcome->symbols = eval->symbols;
+    outcome->clauses = eval->clauses;
+    outcome->clause_count = eval->contract->clause_count;
+    *ret_outcome = outcome;
+    return ERR_OK;
 }
 
 ErrorCode contract_evaluate(Arena *arena, const Contract *contract, ContractFacts *facts, Str file,
                             DiagList *diags, const Outcome **ret_outcome)
 {
     Eval eval = {.arena = arena, .contract = contract, .diags = diags, .file = file};
-    eval.tables = ARENA_ZARRAY(arena, ValueTable, contract->node_count + 1);
-    eval.memos = ARENA_ZARRAY(arena, FunctionMemo *, contract->node_count + 1);
-    eval.clauses = ARENA_ZARRAY(arena, OutcomeClause, contract->clause_count + 1);
-    eval.is_done = ARENA_ZARRAY(arena, bool, contract->clause_count + 1);
-    freeze(&eval, facts);
+    init(&eval, facts);
     evaluate_nodes(&eval);
-    if (eval.has_failed)
-        return ERR_REFUSED;
-    Outcome *outcome = ARENA_NEW(arena, Outcome);
-    outcome->contract = contract;
-    outcome->symbols = eval.symbols;
-    outcome->clauses = eval.clauses;
-    outcome->clause_count = contract->clause_count;
-    *ret_outcome = outcome;
-    return ERR_OK;
+    for (size_t i = 0; i < contract->clause_count && !eval.has_failed; i++)
+        if (contract->clauses[i].is_graph && !eval.is_done[i])
+            eval_lines(&eval, i);
+    return finish(&eval, ret_outcome);
+}
+
+void contract_mark_used(const Contract *contract, NodeId id, bool *used)
+{
+    used[id] = true;
+    /* Operands have lower numbers, so one walk down finds all; a clause's own result counts as one.
+     */
+    for (NodeId at = (NodeId)contract->node_count; at-- > 0;) {
+        const GraphNode *node = &contract->nodes[at];
+        if (!used[at])
+            continue;
+        for (size_t i = 0; i < node->operand_count; i++)
+            used[node->operands[i]] = true;
+        if (node->op == GRAPH_CLAUSE)
+            used[contract->clauses[node->as.clause].pays] = true;
+    }
+}
+
+ErrorCode contract_evaluate_clause(Arena *arena, ContractFacts *facts, size_t clause,
+                                   DiagList *diags, const Outcome **ret_outcome)
+{
+    const Contract *contract = facts->contract;
+    Eval eval = {.arena = arena, .contract = contract, .diags = diags};
+    bool *used = ARENA_ZARRAY(arena, bool, contract->node_count + 1);
+    contract_mark_used(contract, contract->clauses[clause].pays, used);
+    eval.used = used;
+    init(&eval, facts);
+    evaluate_nodes(&eval);
+    if (!eval.has_failed && !eval.is_done[clause])
+        eval_lines(&eval, clause);
+    return finish(&eval, ret_outcome);
 }
 
 Str outcome_key_text(Arena *arena, const Outcome *outcome, const OutcomeClause *clause,

@@ -45,7 +45,8 @@ typedef struct {
     ValueTable *tables;   /* by node */
     FunctionMemo **memos; /* by node; NULL until it is first asked for */
     OutcomeClause *clauses;
-    bool *is_done; /* by clause */
+    bool *is_done;    /* by clause */
+    const bool *used; /* by node; NULL: all */
     bool has_failed;
     bool is_quiet; /* what is only told: without a value there is no finding */
 } Eval;

@@ -45,9 +45,13 @@ static void explain_parties(const Explainer *explainer)
     for (size_t i = 0; i < explainer->contract->party_count; i++) {
         const ContractParty *party = &explainer->contract->parties[i];
         strbuf_printf(out, "  %.*s: %.*s, %s", STR_ARG(party->id), STR_ARG(party->name),
-                      party->role == PARTY_PAYER ? "which pays" : "which is paid");
+                      party->role == PARTY_PAYER      ? "which pays"
+                      : party->role == PARTY_PROVIDER ? "which is paid"
+                                                      : "which pays and is paid");
         if (party->each == EACH_ATTRIBUTED_PRACTICE)
             strbuf_add_c(out, "; each practice that persons belong to is paid for its own");
+        if (party->each == EACH_LISTED)
+            strbuf_add_c(out, "; each one that the inputs name is paid for its own");
         if (party->account.len > 0)
             strbuf_printf(out, "; booked under %.*s", STR_ARG(party->account));
         strbuf_add_c(out, ".\n");
@@ -187,16 +191,26 @@ static void explain_clause(const Explainer *explainer, const Clause *clause, siz
     explain_example(explainer, clause);
 }
 
+static void explain_one(const Explainer *explainer, size_t number)
+{
+    const Contract *contract = explainer->contract;
+    if (contract->clauses[number].is_graph)
+        contract_explain_graph(contract, number, explainer->out, explainer->arena);
+    else
+        explain_clause(explainer, &contract->clauses[number], number + 1);
+}
+
 void contract_explain(const Contract *contract, StrBuf *out)
 {
     Arena *arena = arena_create(0);
     Explainer explainer = {.contract = contract, .out = out, .arena = arena};
     explain_head(&explainer);
     explain_parties(&explainer);
-    explain_attribution(&explainer);
+    if (contract->has_attribution)
+        explain_attribution(&explainer);
     explain_rounding(&explainer);
     for (size_t i = 0; i < contract->clause_count; i++)
-        explain_clause(&explainer, &contract->clauses[i], i + 1);
+        explain_one(&explainer, i);
     arena_destroy(arena);
 }
 
@@ -205,6 +219,6 @@ void contract_explain_clause(const Contract *contract, size_t clause, StrBuf *ou
     ASSERT(clause < contract->clause_count);
     Arena *arena = arena_create(0);
     Explainer explainer = {.contract = contract, .out = out, .arena = arena};
-    explain_clause(&explainer, &contract->clauses[clause], clause + 1);
+    explain_one(&explainer, clause);
     arena_destroy(arena);
 }

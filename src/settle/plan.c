@@ -137,6 +137,12 @@ ErrorCode settle_plan_create(Arena *arena, const SettleInput *input, int32_t thr
     for (size_t i = 0; i < contract->clause_count; i++) {
         PlanClause *clause = &plan->clauses[i];
         clause->clause = &contract->clauses[i];
+        if (clause->clause->is_graph) {
+            complain(diags, clause->clause, "settle-needs-tables",
+                     S("is worked out from inputs, and persons are no inputs yet; settle the "
+                       "contract with --aggregates"));
+            continue;
+        }
         clause->basis = &clause_find(clause->clause, PRIMITIVE_BASIS)->as.basis;
         clause->rate = &clause_find(clause->clause, PRIMITIVE_RATE)->as.rate;
         clause->needs_age = clause->rate->uses[ATTRIBUTE_AGE];
