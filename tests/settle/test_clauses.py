@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Every kind of clause (models/clauses) pays what its own example says: the example is made into a
-contract and a table of inputs, and settled by the command."""
+contract and a table of inputs, and settled by the command. And docs/clauses.md is up to date."""
 import json
 import os
 import subprocess
@@ -97,6 +97,9 @@ def main():
         failed += bool(error)
         if error:
             print(f"{path.stem}: {error}")
+    docs = subprocess.run([sys.executable, ROOT / "tools/gen_clause_docs.py", "--check"], check=False)
+    passed += docs.returncode == 0
+    failed += docs.returncode != 0
     print(f"{passed} passed, {failed} failed")
     return 1 if failed or not passed else 0
 
