@@ -73,8 +73,8 @@ typedef struct {
 } CqlElmOptions;
 
 /* Resolves all libraries and writes each as ELM JSON, for other engines; as many texts as there are
-   libraries, in their order, empty for one that holds something that cannot be written (a finding in
-   diags). ERR_DOCUMENT when any library has errors. */
+   libraries, in their order, empty for one that holds something that cannot be written (a finding
+   in diags). ERR_DOCUMENT when any library has errors. */
 MUST_USE ErrorCode cql_libraries_to_elm(Arena *arena, const CqlLibraries *libraries,
                                         const CqlElmOptions *options, DiagList *diags,
                                         Str *ret_texts, Error *err);
@@ -320,6 +320,9 @@ MUST_USE ErrorCode cql_eval_function(CqlEval *eval, size_t function, const CqlVa
 /* Resources of the record inside a value (whole resources, and those that an element
    stands in is not searched for), in order of appearance, each once. */
 void cql_eval_events(CqlEval *eval, CqlValue value, Arena *arena, CqlEventVec *ret_events);
+/* The resources that the retrieves asked for this person since begin have found, in order of the
+   library's retrieves, each once and without its day: what the answers rest on. */
+void cql_eval_retrieved(CqlEval *eval, Arena *arena, CqlEventVec *ret_events);
 /* Messages of `Message(…)` with severity Trace, Message or Warning for this person since begin. */
 const DiagList *cql_eval_messages(const CqlEval *eval);
 

@@ -169,9 +169,39 @@ CqlValue run_retrieve(CqlEval *eval, const CqlNode *node)
     return list;
 }
 
-/* exists [Type: codes]: no tape is opened, unless to look at a profile. */
+static void add_retrieved(FhirNode resource, Arena *arena, CqlEventVec *events)
+{
+    for (size_t i = 0; i < events->count; i++) {
+        const FhirNode *known = &events->items[i].resource;
+        if (known->at == resource.at && known->area == resource.area)
+            return;
+    }
+    CqlEvent event = {.type = resource.type,
+                      .id = fhir_text(fhir_child_named(resource, S("id")), arena),
+                      .day = DAY_NONE,
+                      .resource = resource};
+    VEC_PUSH(arena, events, event);
+}
+
+void cql_eval_retrieved(CqlEval *eval, Arena *arena, CqlEventVec *ret_events)
+{
+    *ret_events = (CqlEventVec){0};
+    for (uint32_t i = 0; i < eval->plan->retrieves.count; i++) {
+        const CqlNode node = {.run = run_retrieve, .index = i};
+        if (eval->retrieve_states[i] == SLOT_EMPTY)
+            continue;
+        CqlValue list = run_retrieve(eval, &node);
+        for (uint32_t j = 0; j < list.count; j++)
+            add_retrieved(value_node(value_items(list)[j]), arena, ret_events);
+    }
+}
+
+/* exists [Type: codes]: no tape is opened, unless to look at a profile. The retrieve is marked as
+   asked, for cql_eval_retrieved(). */
 CqlValue run_exists_retrieve(CqlEval *eval, const CqlNode *node)
 {
+    if (eval->retrieve_states[node->index] == SLOT_EMPTY)
+        eval->retrieve_states[node->index] = SLOT_BUSY;
     const PlanRetrieve *retrieve = &eval->plan->retrieves.items[node->index];
     Source sources[2];
     size_t count = eval_has_retrieve(eval, node->index) ? eval_sources(eval, retrieve, sources) : 0;

@@ -52,6 +52,9 @@ bool measure_set_group_is_usable(const MeasureSet *set, size_t measure, size_t g
 /* The group counts resources of this type; FHIR_TYPE_NONE: persons. */
 uint16_t measure_set_basis(const MeasureSet *set, size_t measure, size_t group);
 const CqlPlan *measure_set_plan(const MeasureSet *set);
+/* The definition of the plan behind a population of the measure; false for a function. */
+bool measure_set_definition(const MeasureSet *set, size_t measure, size_t group, size_t population,
+                            size_t *ret_definition);
 
 /* --- one person --- */
 
@@ -93,6 +96,7 @@ const CqlValue *measure_worker_supplements(MeasureWorker *worker, size_t measure
 /* The value of a definition of the measure's library; false when there is none or it fails. */
 bool measure_worker_value(MeasureWorker *worker, size_t measure, Str expression,
                           CqlValue *ret_value, Error *err);
+const MeasureSet *measure_worker_set(const MeasureWorker *worker);
 CqlEval *measure_worker_eval(MeasureWorker *worker);
 Arena *measure_worker_arena(MeasureWorker *worker);
 

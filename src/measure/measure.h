@@ -20,6 +20,8 @@
 #include "measure/content.h"
 #include "measure/definition.h"
 #include "measure/evaluate.h"
+#include "measure/pass.h"
+#include "measure/report.h"
 #include "store/store.h"
 
 /* A register: the persons for whom a CQL definition is true. */

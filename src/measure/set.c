@@ -511,3 +511,11 @@ const CqlPlan *measure_set_plan(const MeasureSet *set)
 {
     return set->cql;
 }
+
+bool measure_set_definition(const MeasureSet *set, size_t measure, size_t group, size_t population,
+                            size_t *ret_definition)
+{
+    const Criterion *found = &set->entries[measure].groups[group].populations[population];
+    *ret_definition = found->number;
+    return found->kind == ASK_DEFINITION;
+}

@@ -47,6 +47,11 @@ void measure_worker_begin(MeasureWorker *worker, Record record)
     cql_eval_begin(worker->eval, record);
 }
 
+const MeasureSet *measure_worker_set(const MeasureWorker *worker)
+{
+    return worker->set;
+}
+
 CqlEval *measure_worker_eval(MeasureWorker *worker)
 {
     return worker->eval;
