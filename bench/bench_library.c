@@ -6,13 +6,15 @@
  *
  * The folder is laid out as a content IG (input/resources/library, input/vocabulary/valueset,
  * input/tests/measure/<measure>/<case>); without one it is unpacked from ../shared/data. Each case
- * is copied under new ids until there are some thousand patients.
+ * is copied under new ids until there are some thousand patients. cql-execution, given the ELM of
+ * the same libraries, answers the first of them in the same run; the bench fails where it answers
+ * differently (BENCH_NO_NODE leaves it out).
  */
 #include "bench_support.h"
 
 #include "../tests/cql/fixture.h"
 
-enum { PATIENTS = 4000 };
+enum { PATIENTS = 4000, PEER_PATIENTS = 300 };
 
 typedef struct {
     Arena *arena;
@@ -21,6 +23,7 @@ typedef struct {
     Vec(Str) cases; /* NDJSON of one patient each, ids not yet changed */
     Vec(Str) ids;
     Str *texts; /* PATIENTS of them, with JSON_INDEX_PADDING behind */
+    Str *patient_ids;
     size_t bytes;
 } Cases;
 
@@ -96,11 +99,13 @@ static void read_cases(Cases *cases)
     VEC_FOREACH (Str, name, &names)
         read_case(cases, io_join(cases->arena, folder, *name), *name);
     cases->texts = ARENA_ARRAY(cases->arena, Str, PATIENTS);
+    cases->patient_ids = ARENA_ARRAY(cases->arena, Str, PATIENTS);
     for (size_t i = 0; i < PATIENTS; i++) {
         size_t which = i % cases->cases.count;
         Str id = i < cases->cases.count
                      ? cases->ids.items[which]
                      : str_format(cases->arena, "00000000-0000-4000-8000-%012zu", i);
+        cases->patient_ids[i] = id;
         cases->texts[i] =
             with_id(cases->arena, cases->cases.items[which], cases->ids.items[which], id);
         cases->bytes += cases->texts[i].len;
@@ -151,6 +156,7 @@ static const Str populations[] = {
 typedef struct {
     CqlPlan *plan;
     size_t definitions[COUNT_OF(populations)];
+    Str names[COUNT_OF(populations)];
     size_t count;
 } Measure;
 
@@ -180,8 +186,10 @@ static Measure make_measure(Arena *arena, const CqlLibraries *libraries, Str lib
     for (size_t i = 0; i < COUNT_OF(populations); i++) {
         size_t definition;
         if (cql_plan_find(measure.plan, library, populations[i], &definition) &&
-            cql_plan_definition(measure.plan, definition)->is_usable)
+            cql_plan_definition(measure.plan, definition)->is_usable) {
+            measure.names[measure.count] = populations[i];
             measure.definitions[measure.count++] = definition;
+        }
     }
     return measure;
 }
@@ -204,6 +212,15 @@ static void ask(CqlEval *eval, const Measure *measure, Record record, Answers *a
     }
 }
 
+/* A case's resources of no person, such as Medications, are filed with its patient. */
+static void add_patients(Fixture *fixture, const Cases *cases)
+{
+    for (size_t i = 0; i < PATIENTS; i++) {
+        fixture->owner = cases->patient_ids[i];
+        fixture_add_padded(fixture, cases->texts[i], S("patients"));
+    }
+}
+
 /* Each patient by itself from text to answers: what a service that is handed a patient does. The
    concept dictionary and the plan are there from before, as codes that no library names do not
    matter. */
@@ -215,8 +232,7 @@ static double seconds_from_text(Cases *cases, const CqlLibraries *libraries, con
     double start = bench_seconds();
     Fixture fixture;
     fixture_init(&fixture, arena);
-    for (size_t i = 0; i < PATIENTS; i++)
-        fixture_add_padded(&fixture, cases->texts[i], S("patients"));
+    add_patients(&fixture, cases);
     if (!fixture_finish(&fixture, &err))
         bench_must(err.code, &err);
     Measure measure = make_measure(arena, libraries, cases->measure, sets, fixture.dict);
@@ -241,6 +257,53 @@ static double seconds_from_records(const Measure *measure, const RecordBatch *ba
     return seconds;
 }
 
+static void print_peer_patient(FILE *out, CqlEval *eval, const Measure *measure, Record record)
+{
+    Error err = {0};
+    CqlValue value;
+    Str id = record_person_id(record);
+    fprintf(out, "#patient\t%.*s\t", STR_ARG(id));
+    cql_eval_begin(eval, record);
+    for (size_t i = 0; i < measure->count; i++) {
+        bench_must(cql_eval_definition(eval, measure->definitions[i], &value, &err), &err);
+        (void)fputc(cql_value_is_true(value) ? '1' : '0', out);
+    }
+    (void)fputc('\n', out);
+}
+
+/* Patients and answers to the script beside, which fails where its own answers differ. */
+static void run_peer(const Cases *cases, const Measure *measure, const RecordBatch *batch,
+                     Str label, double rate)
+{
+    Map rows;
+    map_init(&rows, cases->arena);
+    for (uint32_t row = 0; row < batch->person_count; row++)
+        map_put(&rows, record_person_id((Record){.batch = batch, .row = row}), row);
+    Str command = str_format(cases->arena, "node bench/library_peers.mjs '%.*s' %.*s %.*s",
+                             STR_ARG(cases->ig), STR_ARG(cases->measure), STR_ARG(label));
+    /* NOLINTNEXTLINE(cert-env33-c): a fixed command of this repository */
+    FILE *out = popen(str_to_c(cases->arena, command), "w");
+    if (out == NULL)
+        exit(1);
+    fprintf(out, "#rate\t%.0f\n#populations", rate);
+    for (size_t i = 0; i < measure->count; i++)
+        fprintf(out, "\t%.*s", STR_ARG(measure->names[i]));
+    (void)fputc('\n', out);
+    CqlEval *eval = cql_eval_create(measure->plan);
+    for (size_t i = 0; i < PEER_PATIENTS; i++) {
+        uint64_t row;
+        if (!map_find(&rows, cases->patient_ids[i], &row))
+            continue; /* refused */
+        print_peer_patient(out, eval, measure, (Record){.batch = batch, .row = (uint32_t)row});
+        fprintf(out, "%.*s\n", STR_ARG(cases->texts[i]));
+    }
+    cql_eval_destroy(eval);
+    if (pclose(out) != 0) {
+        printf("cql-execution's answers differ, or it failed\n");
+        exit(1);
+    }
+}
+
 static void measure_library(Arena *arena, Str ig, const CqlLibraries *libraries,
                             const ValueSets *sets, Str name)
 {
@@ -250,8 +313,7 @@ static void measure_library(Arena *arena, Str ig, const CqlLibraries *libraries,
     read_cases(&cases);
     Fixture fixture;
     fixture_init(&fixture, arena);
-    for (size_t i = 0; i < PATIENTS; i++)
-        fixture_add_padded(&fixture, cases.texts[i], S("patients"));
+    add_patients(&fixture, &cases);
     if (!fixture_finish(&fixture, &err))
         bench_must(err.code, &err);
     double start = bench_seconds();
@@ -262,16 +324,19 @@ static void measure_library(Arena *arena, Str ig, const CqlLibraries *libraries,
                  (bench_seconds() - start) * 1e3, "ms");
     printf("%s: %u patients, %.0f bytes each, %zu populations\n", text, fixture.batch->person_count,
            (double)cases.bytes / PATIENTS, measure.count);
+    double rate = 0;
     for (size_t run = 0; run < bench_runs(); run++) {
         answers = (Answers){0};
         double seconds = seconds_from_records(&measure, fixture.batch, &answers);
         bench_figure(str_to_c(arena, str_format(arena, "library %s: from records", text)),
                      fixture.batch->person_count / seconds, "patients/s");
-        seconds = seconds_from_text(&cases, libraries, sets);
-        bench_figure(str_to_c(arena, str_format(arena, "library %s: from JSON text", text)),
-                     PATIENTS / seconds, "patients/s");
+        rate = PATIENTS / seconds_from_text(&cases, libraries, sets);
+        bench_figure(str_to_c(arena, str_format(arena, "library %s: from JSON text", text)), rate,
+                     "patients/s");
     }
     printf("%s: %zu true, %zu failed\n", text, answers.truths, answers.failures);
+    if (getenv("BENCH_NO_NODE") == NULL)
+        run_peer(&cases, &measure, fixture.batch, label, rate);
 }
 
 int main(int argc, char **argv)

@@ -14,6 +14,7 @@ typedef struct {
     DiagList diags;
     ConceptDict *dict;
     RecordBatch *batch;
+    Str owner; /* unless empty, whoever gets what names no patient */
 } Fixture;
 
 static inline void fixture_init(Fixture *fixture, Arena *arena)
@@ -31,14 +32,17 @@ static inline void fixture_add_padded(Fixture *fixture, Str json, Str file)
     fhir_reader_begin(fixture->reader, json, file, 1, &fixture->diags);
     FhirParsed parsed;
     while (fhir_reader_next(fixture->reader, &parsed)) {
-        if (parsed.is_refused || parsed.facts.is_shared)
+        bool is_shared = parsed.facts.is_shared;
+        if (parsed.is_refused || (is_shared && fixture->owner.len == 0))
             continue;
         RecordInput input = {.facts = parsed.facts,
                              .tape = arena_copy(fixture->arena, parsed.tape, parsed.tape_size),
                              .tape_size = parsed.tape_size,
                              .source = fixture->inputs.count};
         input.facts.id = str_copy(fixture->arena, parsed.facts.id);
-        input.facts.patient_id = str_copy(fixture->arena, parsed.facts.patient_id);
+        input.facts.patient_id =
+            str_copy(fixture->arena, is_shared ? fixture->owner : parsed.facts.patient_id);
+        input.facts.is_shared = false;
         VEC_PUSH(fixture->arena, &fixture->inputs, input);
     }
 }
