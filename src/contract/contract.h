@@ -268,6 +268,22 @@ void contract_explain(const Contract *contract, StrBuf *out);
 /* The part of it about one clause, by its number from 0. */
 void contract_explain_clause(const Contract *contract, size_t clause, StrBuf *out);
 
+/* The contract's graph as an SVG image: sources left, what is paid right. */
+void contract_draw(const Contract *contract, StrBuf *out);
+
+typedef struct {
+    Str path;   /* clauses.fee.rate[2].amount */
+    Str before; /* empty: it was not there */
+    Str after;  /* empty: it is gone */
+    uint32_t line_before;
+    uint32_t line_after;
+} ContractChange;
+typedef Vec(ContractChange) ContractChanges;
+/* What differs between two documents, which need not be right but must be YAML. Members of lists
+   are compared by their `id` where they have one, else by their place. */
+MUST_USE ErrorCode contract_diff(Arena *arena, const Str texts[2], const Str files[2],
+                                 DiagList *diags, ContractChanges *ret_changes);
+
 /* --- for whoever works a contract out --- */
 
 /* The clause's node of that primitive (kinds use each at most once), or NULL. */

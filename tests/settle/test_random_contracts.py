@@ -469,6 +469,8 @@ class Generator:
         tests = [[self.rng.choice([name, self.other(dims)]),
                   self.rng.choice(["at-least", "above", "at-most", "below", "is", "is-not"]),
                   self.other(dims, 0, 900)] for _ in range(self.rng.randint(1, 2))]
+        if self.rng.random() < 0.3:
+            tests[0][2] = tests[0][0]  # what lies on the bound
         body = {"of": name, "if": tests}
         if self.rng.random() < 0.6:
             body["else"] = self.other(dims)
