@@ -60,13 +60,16 @@ ErrorCode cql_persons_batch(const CqlPersons *persons, size_t part, const Record
 
 ErrorCode cql_persons_share(const CqlPersons *persons, CqlEval *eval, Error *err)
 {
-    const RecordBatch *shared = persons->batches.shared;
-    ErrorCode code = ERR_OK;
-    if (persons->store != NULL)
-        code = store_shared(persons->store, &shared, err);
-    if (code == ERR_OK && shared != NULL && shared->person_count > 0)
+    const Store *store = persons->store;
+    size_t count = store != NULL ? store_shared_count(store) : persons->batches.shared_count;
+    for (size_t i = 0; i < count; i++) {
+        const RecordBatch *shared = store != NULL ? NULL : persons->batches.shared[i];
+        ErrorCode code = store != NULL ? store_shared(store, i, &shared, err) : ERR_OK;
+        if (code != ERR_OK)
+            return code;
         cql_eval_share(eval, (Record){.batch = shared, .row = 0});
-    return code;
+    }
+    return ERR_OK;
 }
 
 ErrorCode cql_persons_find(const CqlPersons *persons, Str id, Record *ret_record, Error *err)

@@ -306,7 +306,8 @@ void cql_eval_destroy(CqlEval *eval);
 /* Turns to this person. */
 void cql_eval_begin(CqlEval *eval, Record record);
 /* Resources that belong to no person (Location, Medication, Organization …), for all persons to
-   come: a batch of its own, whose concepts are of the plan's dictionary. */
+   come: a batch of its own, whose concepts are of the plan's dictionary. Once for each of them
+   where there are several. */
 void cql_eval_share(CqlEval *eval, Record shared);
 /* Evaluates without a record: context Unfiltered, and definitions that use no data. */
 void cql_eval_begin_unfiltered(CqlEval *eval);

@@ -407,8 +407,7 @@ void cql_eval_begin(CqlEval *eval, Record record)
 
 void cql_eval_share(CqlEval *eval, Record shared)
 {
-    eval->shared = shared;
-    eval->has_shared = true;
+    VEC_PUSH(eval->own_arena, &eval->shared, shared);
 }
 
 void cql_eval_begin_unfiltered(CqlEval *eval)

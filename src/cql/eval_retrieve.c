@@ -127,15 +127,21 @@ static bool takes(const CqlEval *eval, const PlanRetrieve *retrieve, const Sourc
                         profile_fits(retrieve->profile, *ret_resource, eval->context.arena));
 }
 
-size_t eval_sources(const CqlEval *eval, const PlanRetrieve *retrieve, Source sources[2])
+bool eval_source(const CqlEval *eval, const PlanRetrieve *retrieve, size_t number,
+                 Source *ret_source)
 {
-    size_t count = 0;
     uint16_t type = retrieve->type;
-    if (eval->has_record && !retrieve->is_shared)
-        sources[count++] = (Source){eval->record, record_slice(eval->record, type)};
-    if (eval->has_shared && !fhir_directory_table[type].is_patient_bound)
-        sources[count++] = (Source){eval->shared, record_slice(eval->shared, type)};
-    return count;
+    bool is_person = eval->has_record && !retrieve->is_shared;
+    if (is_person && number == 0) {
+        *ret_source = (Source){eval->record, record_slice(eval->record, type)};
+        return true;
+    }
+    number -= is_person;
+    if (number >= eval->shared.count || fhir_directory_table[type].is_patient_bound)
+        return false;
+    Record shared = eval->shared.items[number];
+    *ret_source = (Source){shared, record_slice(shared, type)};
+    return true;
 }
 
 static void gather_entries(CqlEval *eval, const PlanRetrieve *retrieve, const Source *source,
@@ -159,10 +165,10 @@ CqlValue run_retrieve(CqlEval *eval, const CqlNode *node)
         return eval->retrieved[node->index];
     const PlanRetrieve *retrieve = &eval->plan->retrieves.items[node->index];
     ValueVec items = {0};
-    Source sources[2];
-    size_t count = eval_has_retrieve(eval, node->index) ? eval_sources(eval, retrieve, sources) : 0;
-    for (size_t i = 0; i < count; i++)
-        gather_entries(eval, retrieve, &sources[i], &items);
+    bool has_any = eval_has_retrieve(eval, node->index);
+    Source source;
+    for (size_t i = 0; has_any && eval_source(eval, retrieve, i, &source); i++)
+        gather_entries(eval, retrieve, &source, &items);
     CqlValue list = value_from_vec(&items);
     eval->retrieved[node->index] = list;
     eval->retrieve_states[node->index] = SLOT_DONE;
@@ -203,13 +209,13 @@ CqlValue run_exists_retrieve(CqlEval *eval, const CqlNode *node)
     if (eval->retrieve_states[node->index] == SLOT_EMPTY)
         eval->retrieve_states[node->index] = SLOT_BUSY;
     const PlanRetrieve *retrieve = &eval->plan->retrieves.items[node->index];
-    Source sources[2];
-    size_t count = eval_has_retrieve(eval, node->index) ? eval_sources(eval, retrieve, sources) : 0;
-    for (size_t i = 0; i < count; i++) {
-        eval->steps += sources[i].slice.count;
-        for (uint32_t j = 0; j < sources[i].slice.count; j++) {
+    bool has_any = eval_has_retrieve(eval, node->index);
+    Source source;
+    for (size_t i = 0; has_any && eval_source(eval, retrieve, i, &source); i++) {
+        eval->steps += source.slice.count;
+        for (uint32_t j = 0; j < source.slice.count; j++) {
             FhirNode resource;
-            if (takes(eval, retrieve, &sources[i], j, &resource))
+            if (takes(eval, retrieve, &source, j, &resource))
                 return value_boolean(true);
         }
     }

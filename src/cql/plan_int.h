@@ -269,9 +269,8 @@ struct CqlEval {
     ValueContext context; /* arena of the person */
     Record record;
     bool has_record;
-    Record shared; /* resources of no person */
-    bool has_shared;
-    bool is_folding; /* at plan time: nothing of a person may be read */
+    Vec(Record) shared; /* resources of no person */
+    bool is_folding;    /* at plan time: nothing of a person may be read */
     bool failed;
     uint32_t depth;
     size_t steps;
@@ -297,8 +296,9 @@ typedef struct {
 } Source;
 
 /* Where a type's entries may be: with the person, and for what belongs to no person (Location,
-   Medication …) with what all share. Gives how many. */
-size_t eval_sources(const CqlEval *eval, const PlanRetrieve *retrieve, Source sources[2]);
+   Medication …) with what all share. The place of this number, from 0 on; false behind the last. */
+bool eval_source(const CqlEval *eval, const PlanRetrieve *retrieve, size_t number,
+                 Source *ret_source);
 /* Gives up the values of the person, but not the person. */
 void eval_restart(CqlEval *eval);
 /* Records the first failure of this person; gives null. */

@@ -121,11 +121,10 @@ static void find_present(CqlEval *eval)
         memset(eval->present, 0, presence->words * sizeof(*eval->present));
     for (size_t i = 0; i < presence->type_count; i++) {
         const PresenceType *type = &presence->types[i];
-        Source sources[2];
+        Source source;
         PlanRetrieve any = {.type = type->type};
-        size_t count = eval_sources(eval, &any, sources);
-        for (size_t j = 0; j < count; j++)
-            walk(eval, type, &sources[j].slice);
+        for (size_t j = 0; eval_source(eval, &any, j, &source); j++)
+            walk(eval, type, &source.slice);
     }
     eval->is_presence_known = true;
 }

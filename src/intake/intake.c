@@ -174,6 +174,16 @@ static bool is_seen(Worker *worker, const FhirParsed *parsed)
     return false;
 }
 
+/* Which batch of shared ones it goes to: the same for all of that type and id, and for what has no
+   id by where it stands. */
+static uint64_t hash_shared(const FhirFacts *facts, const SpillRecord *record)
+{
+    const uint64_t mix = UINT64_C(0x9E3779B97F4A7C15);
+    uint64_t hash = facts->id.len > 0 ? str_hash(facts->id)
+                                      : ((uint64_t)record->chunk << 32 | record->index) * mix;
+    return (hash ^ facts->type) * mix;
+}
+
 static ErrorCode pass_on(Worker *worker, const FhirParsed *parsed, uint32_t index, Error *err)
 {
     const FhirFacts *facts = &parsed->facts;
@@ -199,7 +209,9 @@ static ErrorCode pass_on(Worker *worker, const FhirParsed *parsed, uint32_t inde
         }
         item.person_id = (Str){0};
         worker->shared_bytes += sizeof(record) + record.tape_size + facts->id.len;
-        return spill_add(worker->load->spill, worker->number, BUCKET_COUNT, &item, err);
+        record.person_hash = hash_shared(facts, &record);
+        size_t bucket = SHARED_FIRST + (size_t)(record.person_hash >> (64 - SHARED_BITS));
+        return spill_add(worker->load->spill, worker->number, bucket, &item, err);
     }
     record.person_hash = str_hash(facts->patient_id);
     FineCount *fine = &worker->fine[record.person_hash >> (64 - FINE_BITS)];
@@ -408,7 +420,7 @@ static ErrorCode read_all(Load *load, Error *err)
         .folder = load->writer == NULL ? (Str){0} : store_writer_temp_dir(load->writer),
         .name = "spill",
         .lanes = load->threads,
-        .buckets = BUCKET_COUNT + 1,
+        .buckets = BUCKET_COUNT + SHARED_COUNT,
         .memory_max = load->writer == NULL ? SIZE_MAX : left / 2,
     };
     tell_stage(load, S("open"));
@@ -452,7 +464,6 @@ static ErrorCode merge_all(Load *load, Error *err)
         .renumber = renumber,
         .threads = load->threads,
         .memory_max = load->kept == NULL ? memory_for_records(load) : SIZE_MAX,
-        .memory_all = load->kept == NULL ? load->memory_max : SIZE_MAX,
         .shared_bytes = load->shared_bytes,
         .progress = load->options->progress,
         .report = load->report,
@@ -595,7 +606,8 @@ void intake_batches_free(IntakeBatches *batches)
     for (size_t i = 0; i < batches->count; i++)
         if (batches->arenas[i] != NULL)
             arena_destroy(batches->arenas[i]);
-    if (batches->shared_arena != NULL)
-        arena_destroy(batches->shared_arena);
+    for (size_t i = 0; i < batches->shared_count; i++)
+        if (batches->shared_arenas[i] != NULL)
+            arena_destroy(batches->shared_arenas[i]);
     *batches = (IntakeBatches){0};
 }

@@ -76,9 +76,11 @@ typedef struct {
     const ConceptDict *dict;
     const RecordBatch **batches;
     size_t count;
-    Arena **arenas;            /* one a batch */
-    const RecordBatch *shared; /* what belongs to no person, in its one row; NULL: nothing */
-    Arena *shared_arena;
+    Arena **arenas; /* one a batch */
+    /* What belongs to no person: batches of one row each. Mostly none or one. */
+    const RecordBatch **shared;
+    size_t shared_count;
+    Arena **shared_arenas;
 } IntakeBatches;
 
 /* As intake_load, for whoever asks the persons at once and needs no store: nothing is written (but

@@ -102,7 +102,7 @@ typedef struct {
     int32_t day;
     int64_t instant_ms;
     int64_t number;
-    uint64_t person_hash;
+    uint64_t person_hash; /* of what is shared: a hash of type and id */
     ConceptId concept;
     ConceptId org;
     uint16_t type;
@@ -160,7 +160,10 @@ size_t spill_memory(const Spill *spill);
 
 enum {
     BUCKET_BITS = 8,
-    BUCKET_COUNT = 1 << BUCKET_BITS, /* and one behind them for what is shared */
+    BUCKET_COUNT = 1 << BUCKET_BITS,
+    SHARED_BITS = 4,
+    SHARED_FIRST = BUCKET_COUNT, /* behind them those of what is shared */
+    SHARED_COUNT = 1 << SHARED_BITS,
     FINE_BITS = 16,
     FINE_COUNT = 1 << FINE_BITS,
 };
@@ -185,8 +188,7 @@ typedef struct {
     const ConceptId *renumber;
     size_t threads;
     size_t memory_max;     /* for records */
-    size_t memory_all;     /* for everything */
-    uint64_t shared_bytes; /* that were added to the bucket of what is shared */
+    uint64_t shared_bytes; /* that were added to the buckets of what is shared */
     Progress *progress;
     IntakeReport *report;
 } MergeOptions;

@@ -40,11 +40,13 @@ static int compare_practices(const void *a, const void *b)
 static ErrorCode read_organisations(Run *run, const Organisations **ret_organisations, Error *err)
 {
     Organisations *organisations = organisations_create(run->arena, store_dict(run->store));
-    const RecordBatch *shared;
-    ErrorCode code = store_shared(run->store, &shared, err);
-    if (code != ERR_OK)
-        return code;
-    organisations_add(organisations, shared);
+    for (size_t i = 0; i < store_shared_count(run->store); i++) {
+        const RecordBatch *shared;
+        ErrorCode code = store_shared(run->store, i, &shared, err);
+        if (code != ERR_OK)
+            return code;
+        organisations_add(organisations, shared);
+    }
     organisations_finish(organisations, run->diags);
     *ret_organisations = organisations;
     return ERR_OK;

@@ -68,15 +68,16 @@ static void deal(Dealer *dealer, Arena *arena, FactRef **ret_refs)
 static ErrorCode read_organisations(Arena *arena, const Store *store, Organisations **ret_all,
                                     Error *err)
 {
-    const RecordBatch *shared;
     DiagList diags; /* what is wrong with organisations is told by whoever loads them */
     diag_init(&diags, arena);
-    ErrorCode code = store_shared(store, &shared, err);
-    if (code != ERR_OK)
-        return code;
     Organisations *all = organisations_create(arena, store_dict(store));
-    if (shared->person_count > 0)
+    for (size_t i = 0; i < store_shared_count(store); i++) {
+        const RecordBatch *shared;
+        ErrorCode code = store_shared(store, i, &shared, err);
+        if (code != ERR_OK)
+            return code;
         organisations_add(all, shared);
+    }
     organisations_finish(all, &diags);
     *ret_all = all;
     return ERR_OK;

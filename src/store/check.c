@@ -127,17 +127,28 @@ void partition_check_deep(const Partition *partition, bool is_shared, DiagList *
 
 typedef struct {
     const Store *store;
-    DiagList *diags; /* one a partition, and one for the shared batch behind them */
+    DiagList *diags; /* one a partition, and behind them one a shared batch */
 } Check;
+
+static size_t count_items(const Store *store)
+{
+    return store_partition_count(store) + store_shared_count(store);
+}
+
+/* Shared batches are numbered behind the partitions. */
+static const Partition *partition_of_item(const Store *store, size_t item, bool *ret_is_shared)
+{
+    size_t partitions = store_partition_count(store);
+    *ret_is_shared = item >= partitions;
+    return *ret_is_shared ? store_shared_opened(store, item - partitions)
+                          : store_partition_opened(store, item);
+}
 
 static bool check_item(void *context, UNUSED size_t worker, size_t item)
 {
     Check *check = context;
-    bool is_shared = item == store_partition_count(check->store);
-    const Partition *partition =
-        is_shared ? store_shared_opened(check->store) : store_partition_opened(check->store, item);
-    if (partition == NULL)
-        return true;
+    bool is_shared;
+    const Partition *partition = partition_of_item(check->store, item, &is_shared);
     DiagList *diags = &check->diags[item];
     Error err = {0};
     ErrorCode code = partition_verify_directory(partition, &err);
@@ -155,12 +166,9 @@ static void check_manifest(const Store *store, Str path, DiagList *diags)
 {
     const Manifest *manifest = store_manifest(store);
     uint64_t by_type[FHIR_RESOURCE_TYPE_LIMIT] = {0};
-    for (size_t i = 0; i <= manifest->partition_count; i++) {
-        bool is_shared = i == manifest->partition_count;
-        const Partition *partition =
-            is_shared ? store_shared_opened(store) : store_partition_opened(store, i);
-        if (partition == NULL)
-            continue;
+    for (size_t i = 0; i < count_items(store); i++) {
+        bool is_shared;
+        const Partition *partition = partition_of_item(store, i, &is_shared);
         const RecordBatch *batch = &partition->batch;
         for (size_t type = 0; type < FHIR_RESOURCE_TYPE_LIMIT; type++)
             by_type[type] += batch->types[type].entries.count;
@@ -187,7 +195,7 @@ ErrorCode store_check(Str path, size_t threads, DiagList *diags, Error *err)
     }
     if (code != ERR_OK)
         return code;
-    size_t items = store_partition_count(store) + 1;
+    size_t items = count_items(store);
     Check check = {.store = store, .diags = ARENA_ZARRAY(arena, DiagList, items)};
     Arena **arenas = ARENA_ARRAY(arena, Arena *, items);
     for (size_t i = 0; i < items; i++) {

@@ -32,6 +32,16 @@ static void member_file(JsonWriter *json, Arena *arena, const ManifestFile *file
     json_object_end(json);
 }
 
+static void member_files(JsonWriter *json, Arena *arena, Str key, const ManifestFile *files,
+                         size_t count)
+{
+    json_key(json, key);
+    json_array_begin(json);
+    for (size_t i = 0; i < count; i++)
+        member_file(json, arena, &files[i]);
+    json_array_end(json);
+}
+
 Str manifest_format(Arena *arena, const Manifest *manifest)
 {
     StrBuf buf;
@@ -56,16 +66,9 @@ Str manifest_format(Arena *arena, const Manifest *manifest)
     json_member_str(&json, S("source"), manifest->source.source);
     json_key(&json, S("dict"));
     member_file(&json, arena, &manifest->dict);
-    if (manifest->has_shared) {
-        json_member_int(&json, S("shared_resources"), (int64_t)manifest->shared_resources);
-        json_key(&json, S("shared"));
-        member_file(&json, arena, &manifest->shared);
-    }
-    json_key(&json, S("partitions"));
-    json_array_begin(&json);
-    for (size_t i = 0; i < manifest->partition_count; i++)
-        member_file(&json, arena, &manifest->partitions[i]);
-    json_array_end(&json);
+    json_member_int(&json, S("shared_resources"), (int64_t)manifest->shared_resources);
+    member_files(&json, arena, S("shared"), manifest->shared, manifest->shared_count);
+    member_files(&json, arena, S("partitions"), manifest->partitions, manifest->partition_count);
     uint32_t crc = io_crc32c(0, buf.ptr, buf.len);
     strbuf_add(&buf, check_key);
     strbuf_printf(&buf, "%08x", crc);
@@ -133,18 +136,24 @@ static bool read_types(const JsonValue *types, Manifest *manifest)
     return true;
 }
 
-static bool read_partitions(Arena *arena, const JsonValue *list, Manifest *manifest)
+static bool read_files(Arena *arena, const JsonValue *list, ManifestFile **ret_files,
+                       size_t *ret_count)
 {
     if (list == NULL || list->kind != JSON_ARRAY)
         return false;
-    manifest->partition_count = list->count;
-    manifest->partitions = ARENA_ZARRAY(arena, ManifestFile, list->count);
-    for (size_t i = 0; i < list->count; i++) {
-        ManifestFile *file = &manifest->partitions[i];
-        if (!read_file_entry(&list->items[i], file) ||
-            (i > 0 && file->first_hash <= file[-1].first_hash))
+    *ret_count = list->count;
+    *ret_files = ARENA_ZARRAY(arena, ManifestFile, list->count);
+    for (size_t i = 0; i < list->count; i++)
+        if (!read_file_entry(&list->items[i], &(*ret_files)[i]))
             return false;
-    }
+    return true;
+}
+
+static bool are_ascending(const ManifestFile *files, size_t count)
+{
+    for (size_t i = 1; i < count; i++)
+        if (files[i].first_hash <= files[i - 1].first_hash)
+            return false;
     return true;
 }
 
@@ -160,15 +169,14 @@ static bool read_members(Arena *arena, const JsonValue *root, Manifest *manifest
     manifest->generation = (uint32_t)generation;
     manifest->model = (uint32_t)model;
     manifest->source.source = str_copy(arena, json_find_text(root, S("source")));
-    const JsonValue *shared = json_find(root, S("shared"));
-    manifest->has_shared = shared != NULL;
-    if (shared != NULL &&
-        (!read_file_entry(shared, &manifest->shared) ||
-         !find_uint(root, S("shared_resources"), INT64_MAX, &manifest->shared_resources)))
-        return false;
-    return read_types(json_find(root, S("types")), manifest) &&
+    return find_uint(root, S("shared_resources"), INT64_MAX, &manifest->shared_resources) &&
+           read_types(json_find(root, S("types")), manifest) &&
            read_file_entry(json_find(root, S("dict")), &manifest->dict) &&
-           read_partitions(arena, json_find(root, S("partitions")), manifest);
+           read_files(arena, json_find(root, S("shared")), &manifest->shared,
+                      &manifest->shared_count) &&
+           read_files(arena, json_find(root, S("partitions")), &manifest->partitions,
+                      &manifest->partition_count) &&
+           are_ascending(manifest->partitions, manifest->partition_count);
 }
 
 /* Whether the text ends with the checksum of what stands before it. */
@@ -233,6 +241,11 @@ Str store_generation_path(Arena *arena, Str store_path, uint32_t generation)
 Str store_partition_path(Arena *arena, Str generation_path, size_t partition)
 {
     return io_join(arena, generation_path, str_format(arena, "part-%05zu.brp", partition));
+}
+
+Str store_shared_path(Arena *arena, Str generation_path, size_t number)
+{
+    return io_join(arena, generation_path, str_format(arena, "shared-%05zu.brp", number));
 }
 
 bool store_parse_generation(Str name, uint32_t *ret_generation)

@@ -28,8 +28,8 @@ struct Store {
     ConceptDict *dict;
     size_t count; /* of partitions */
     OpenPartition *partitions;
+    size_t shared_count;
     OpenPartition *shared;
-    RecordBatch *no_shared; /* what store_shared gives where there is none */
 };
 
 /* ---- opening ---- */
@@ -38,8 +38,8 @@ static void release(Store *store)
 {
     for (size_t i = 0; i < store->count; i++)
         io_unmap(&store->partitions[i].map);
-    if (store->shared != NULL)
-        io_unmap(&store->shared->map);
+    for (size_t i = 0; i < store->shared_count; i++)
+        io_unmap(&store->shared[i].map);
     io_unmap(&store->dict_map);
     Arena *arena = store->arena;
     arena_destroy(arena);
@@ -104,14 +104,15 @@ static ErrorCode open_files(Store *store, Str path, Error *err)
         if (code != ERR_OK)
             return code;
     }
-    store->no_shared = ARENA_NEW(store->arena, RecordBatch);
-    store->no_shared->dict = store->dict;
-    if (manifest->has_shared) {
-        store->shared = ARENA_NEW(store->arena, OpenPartition);
-        code = open_partition(store, io_join(store->arena, folder, S("shared.brp")),
-                              &manifest->shared, store->shared, err);
+    store->shared = ARENA_ZARRAY(store->arena, OpenPartition, manifest->shared_count);
+    for (size_t i = 0; i < manifest->shared_count; i++) {
+        store->shared_count = i + 1;
+        code = open_partition(store, store_shared_path(store->arena, folder, i),
+                              &manifest->shared[i], &store->shared[i], err);
+        if (code != ERR_OK)
+            return code;
     }
-    return code;
+    return ERR_OK;
 }
 
 static void fill_info(Store *store)
@@ -120,7 +121,7 @@ static void fill_info(Store *store)
     StoreInfo *info = &store->info;
     *info = (StoreInfo){
         .shared_resources = manifest->shared_resources,
-        .file_bytes = manifest->dict.size + manifest->shared.size,
+        .file_bytes = manifest->dict.size,
         .source_files = manifest->source.files,
         .source_bytes = manifest->source.bytes,
         .partitions = (uint32_t)manifest->partition_count,
@@ -130,6 +131,8 @@ static void fill_info(Store *store)
     memcpy(info->by_type, manifest->by_type, sizeof(info->by_type));
     for (size_t i = 0; i < FHIR_RESOURCE_TYPE_LIMIT; i++)
         info->resources += manifest->by_type[i];
+    for (size_t i = 0; i < manifest->shared_count; i++)
+        info->file_bytes += manifest->shared[i].size;
     for (size_t i = 0; i < manifest->partition_count; i++) {
         info->persons += manifest->partitions[i].persons;
         info->file_bytes += manifest->partitions[i].size;
@@ -215,9 +218,10 @@ const Partition *store_partition_opened(const Store *store, size_t partition)
     return &store->partitions[partition].partition;
 }
 
-const Partition *store_shared_opened(const Store *store)
+const Partition *store_shared_opened(const Store *store, size_t number)
 {
-    return store->shared == NULL ? NULL : &store->shared->partition;
+    ASSERT(number < store->shared_count);
+    return &store->shared[number].partition;
 }
 
 const Manifest *store_manifest(const Store *store)
@@ -272,15 +276,18 @@ ErrorCode store_directory(const Store *store, size_t partition, const RecordBatc
     return code;
 }
 
-ErrorCode store_shared(const Store *store, const RecordBatch **ret_batch, Error *err)
+size_t store_shared_count(const Store *store)
 {
-    if (store->shared == NULL) {
-        *ret_batch = store->no_shared;
-        return ERR_OK;
-    }
-    ErrorCode code = verify_all(store->shared, err);
+    return store->shared_count;
+}
+
+ErrorCode store_shared(const Store *store, size_t number, const RecordBatch **ret_batch, Error *err)
+{
+    ASSERT(number < store->shared_count);
+    OpenPartition *opened = &store->shared[number];
+    ErrorCode code = verify_all(opened, err);
     if (code == ERR_OK)
-        *ret_batch = &store->shared->partition.batch;
+        *ret_batch = &opened->partition.batch;
     return code;
 }
 

@@ -4,7 +4,7 @@
  * A store holds one version of a population. A partition is a RecordBatch of some thousands of
  * persons in one file; persons are dealt to partitions by the hash of their id, in order, so that a
  * person is found without an index over all of them. Beside the partitions there are the concept
- * dictionary, one batch of what belongs to no person (the shared batch), and posting lists: for
+ * dictionary, batches of what belongs to no person (the shared ones), and posting lists: for
  * each resource type and concept the rows of a partition that have it.
  *
  * A store is never changed in place. A StoreWriter writes the next version beside the present
@@ -68,8 +68,11 @@ MUST_USE ErrorCode store_batch(const Store *store, size_t partition, const Recor
    read from disk, and not there (the area is empty). */
 MUST_USE ErrorCode store_directory(const Store *store, size_t partition,
                                    const RecordBatch **ret_batch, Error *err);
-/* Resources of no person: one row; person_count 0 when there are none. */
-MUST_USE ErrorCode store_shared(const Store *store, const RecordBatch **ret_batch, Error *err);
+/* Resources of no person, in batches of one row each: mostly none or one, more only where there are
+   very many such resources. */
+size_t store_shared_count(const Store *store);
+MUST_USE ErrorCode store_shared(const Store *store, size_t number, const RecordBatch **ret_batch,
+                                Error *err);
 /* The person with this id (of the Patient resource); ERR_NOT_FOUND when there is none. Pass a
    NULL err where that is no failure. */
 MUST_USE ErrorCode store_find_person(const Store *store, Str id, Record *ret_record, Error *err);
@@ -118,8 +121,14 @@ MUST_USE ErrorCode store_writer_dict(StoreWriter *writer, const ConceptDict *dic
    number once; durable once committed. The batch is not needed afterwards. */
 MUST_USE ErrorCode store_writer_add(StoreWriter *writer, size_t partition, const RecordBatch *batch,
                                     Error *err);
-/* The batch of resources of no person; may be left out. Any thread. */
-MUST_USE ErrorCode store_writer_shared(StoreWriter *writer, const RecordBatch *batch, Error *err);
+/* The batches of resources of no person, numbered from 0; there may be none. Any order, any
+   thread, each number once. */
+MUST_USE ErrorCode store_writer_add_shared(StoreWriter *writer, size_t number,
+                                           const RecordBatch *batch, Error *err);
+
+/* Syncs files that wait for it, so that the commit does not have to. Any thread, and several at a
+   time; at any time. */
+MUST_USE ErrorCode store_writer_settle(StoreWriter *writer, Error *err);
 
 typedef struct {
     uint64_t files;

@@ -15,7 +15,7 @@ enum {
     PARTITION_VERSION = 1,
     PARTITION_ALIGN = 64,
     PARTITION_SECTIONS_MAX = 4096,
-    MANIFEST_VERSION = 1,
+    MANIFEST_VERSION = 2,
 };
 
 #define PARTITION_MAGIC "BRAIDPRT"
@@ -154,11 +154,11 @@ typedef struct {
 typedef struct {
     uint32_t generation;
     uint32_t model;
-    bool has_shared;
     uint64_t shared_resources;
     uint64_t by_type[FHIR_RESOURCE_TYPE_LIMIT];
     ManifestFile dict;
-    ManifestFile shared;
+    ManifestFile *shared;
+    size_t shared_count;
     ManifestFile *partitions;
     size_t partition_count;
     StoreSource source;
@@ -169,10 +169,11 @@ MUST_USE ErrorCode manifest_read(Arena *arena, Str store_path, Manifest *ret_man
 Str manifest_path(Arena *arena, Str store_path);
 Str store_generation_path(Arena *arena, Str store_path, uint32_t generation);
 Str store_partition_path(Arena *arena, Str generation_path, size_t partition);
+Str store_shared_path(Arena *arena, Str generation_path, size_t number);
 /* The number of a "gen-…" name; false for any other name. */
 bool store_parse_generation(Str name, uint32_t *ret_generation);
 
 /* A partition of an open store, with what is known of its state. For store_check. */
 const Partition *store_partition_opened(const Store *store, size_t partition);
-const Partition *store_shared_opened(const Store *store);
+const Partition *store_shared_opened(const Store *store, size_t number);
 const Manifest *store_manifest(const Store *store);

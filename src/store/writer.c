@@ -12,7 +12,8 @@
 typedef struct {
     ManifestFile file;
     bool is_written;
-} WrittenPartition;
+} Written;
+typedef Vec(Written) WrittenVec;
 
 /* Files wait to be synced until there are so many of them, or until the commit: by then the disk
    has most of what they hold, and the threads that made them have not stood still for it. */
@@ -29,7 +30,8 @@ struct StoreWriter {
     uint32_t earlier; /* the present version's number */
     Manifest manifest;
     bool has_dict;
-    Vec(WrittenPartition) partitions;
+    WrittenVec partitions;
+    WrittenVec shared;
     IoFile unsynced[UNSYNCED_MAX]; /* written, open; under the lock */
     size_t unsynced_count;
     Vec(Arena *) idle; /* for images, to be used again; under the lock */
@@ -151,36 +153,47 @@ static void return_arena(StoreWriter *writer, Arena *arena)
 
 /* ---- writing files ---- */
 
-/* Syncs and closes all that wait. Under the lock. */
-static ErrorCode sync_waiting(StoreWriter *writer, Error *err)
+static bool take_waiting(StoreWriter *writer, IoFile *ret_file)
 {
-    ErrorCode code = ERR_OK;
-    while (code == ERR_OK && writer->unsynced_count > 0) {
-        IoFile *file = &writer->unsynced[writer->unsynced_count - 1];
-        code = io_sync(file, err);
+    pthread_mutex_lock(&writer->lock);
+    bool has_any = writer->unsynced_count > 0;
+    if (has_any)
+        *ret_file = writer->unsynced[--writer->unsynced_count];
+    pthread_mutex_unlock(&writer->lock);
+    return has_any;
+}
+
+ErrorCode store_writer_settle(StoreWriter *writer, Error *err)
+{
+    IoFile file CLEANUP(io_close_cleanup) = IO_FILE_CLOSED;
+    while (take_waiting(writer, &file)) {
+        ErrorCode code = io_sync(&file, err);
         if (code == ERR_OK)
-            code = io_close(file, err);
-        if (code == ERR_OK)
-            writer->unsynced_count--;
+            code = io_close(&file, err);
+        if (code != ERR_OK)
+            return code;
     }
-    return code;
+    return ERR_OK;
 }
 
 /* Takes the file over: it is synced and closed later. */
 static ErrorCode leave_unsynced(StoreWriter *writer, IoFile *file, Error *err)
 {
-    ErrorCode code = ERR_OK;
     io_sync_begin(file);
     pthread_mutex_lock(&writer->lock);
-    if (writer->unsynced_count == UNSYNCED_MAX)
-        code = sync_waiting(writer, err);
-    if (code == ERR_OK) {
+    bool has_room = writer->unsynced_count < UNSYNCED_MAX;
+    if (has_room) {
         IoFile *waiting = &writer->unsynced[writer->unsynced_count++];
         *waiting = (IoFile){.fd = file->fd, .path = str_copy(writer->arena, file->path)};
         *file = IO_FILE_CLOSED;
     }
     pthread_mutex_unlock(&writer->lock);
-    return code;
+    if (has_room)
+        return ERR_OK;
+    ErrorCode code = io_sync(file, err);
+    if (code == ERR_OK)
+        code = io_close(file, err);
+    return code == ERR_OK ? store_writer_settle(writer, err) : code;
 }
 
 static ErrorCode write_parts(StoreWriter *writer, Str path, const Str *parts, size_t count,
@@ -254,62 +267,73 @@ static uint64_t count_types(StoreWriter *writer, const RecordBatch *batch)
     return total;
 }
 
+static ErrorCode add_batch(StoreWriter *writer, Str path, WrittenVec *files, size_t number,
+                           const RecordBatch *batch, Error *err)
+{
+    ManifestFile file;
+    ErrorCode code = write_batch(writer, path, batch, &file, err);
+    if (code != ERR_OK)
+        return code;
+    pthread_mutex_lock(&writer->lock);
+    while (files->count <= number)
+        VEC_PUSH(writer->arena, files, (Written){0});
+    ASSERT(!files->items[number].is_written);
+    files->items[number] = (Written){.file = file, .is_written = true};
+    uint64_t resources = count_types(writer, batch);
+    writer->manifest.shared_resources += files == &writer->shared ? resources : 0;
+    pthread_mutex_unlock(&writer->lock);
+    return ERR_OK;
+}
+
 ErrorCode store_writer_add(StoreWriter *writer, size_t partition, const RecordBatch *batch,
                            Error *err)
 {
     Arena *arena CLEANUP(arena_cleanup) = arena_create(0);
-    ManifestFile file;
-    ErrorCode code = write_batch(
-        writer, store_partition_path(arena, writer->generation_path, partition), batch, &file, err);
-    if (code != ERR_OK)
-        return code;
-    pthread_mutex_lock(&writer->lock);
-    while (writer->partitions.count <= partition)
-        VEC_PUSH(writer->arena, &writer->partitions, (WrittenPartition){0});
-    ASSERT(!writer->partitions.items[partition].is_written);
-    writer->partitions.items[partition] = (WrittenPartition){.file = file, .is_written = true};
-    (void)count_types(writer, batch);
-    pthread_mutex_unlock(&writer->lock);
-    return ERR_OK;
+    return add_batch(writer, store_partition_path(arena, writer->generation_path, partition),
+                     &writer->partitions, partition, batch, err);
 }
 
-ErrorCode store_writer_shared(StoreWriter *writer, const RecordBatch *batch, Error *err)
+ErrorCode store_writer_add_shared(StoreWriter *writer, size_t number, const RecordBatch *batch,
+                                  Error *err)
 {
     Arena *arena CLEANUP(arena_cleanup) = arena_create(0);
-    ManifestFile file;
-    ErrorCode code = write_batch(writer, io_join(arena, writer->generation_path, S("shared.brp")),
-                                 batch, &file, err);
-    if (code != ERR_OK)
-        return code;
-    pthread_mutex_lock(&writer->lock);
-    ASSERT(!writer->manifest.has_shared);
-    writer->manifest.has_shared = true;
-    writer->manifest.shared = file;
-    writer->manifest.shared_resources = count_types(writer, batch);
-    pthread_mutex_unlock(&writer->lock);
-    return ERR_OK;
+    return add_batch(writer, store_shared_path(arena, writer->generation_path, number),
+                     &writer->shared, number, batch, err);
 }
 
 /* ---- the end ---- */
+
+/* The files that still wait, and the folders that hold their names. */
+static ErrorCode sync_names(StoreWriter *writer, Error *err)
+{
+    ErrorCode code = store_writer_settle(writer, err);
+    if (code == ERR_OK)
+        code = io_sync_dir(writer->generation_path, err);
+    return code == ERR_OK ? io_sync_dir(writer->path, err) : code;
+}
+
+static ManifestFile *files_written(Arena *arena, const WrittenVec *written)
+{
+    ManifestFile *files = ARENA_ARRAY(arena, ManifestFile, written->count);
+    VEC_FOREACH (Written, each, written) {
+        ASSERT(each->is_written);
+        files[each - written->items] = each->file;
+    }
+    return files;
+}
 
 ErrorCode store_writer_commit(StoreWriter *writer, const StoreSource *source, Error *err)
 {
     ASSERT(writer->has_dict);
     Manifest *manifest = &writer->manifest;
     manifest->partition_count = writer->partitions.count;
-    manifest->partitions = ARENA_ARRAY(writer->arena, ManifestFile, writer->partitions.count);
-    for (size_t i = 0; i < writer->partitions.count; i++) {
-        const WrittenPartition *written = &writer->partitions.items[i];
-        ASSERT(written->is_written);
-        ASSERT(i == 0 || written->file.first_hash > written[-1].file.first_hash);
-        manifest->partitions[i] = written->file;
-    }
+    manifest->partitions = files_written(writer->arena, &writer->partitions);
+    for (size_t i = 1; i < manifest->partition_count; i++)
+        ASSERT(manifest->partitions[i].first_hash > manifest->partitions[i - 1].first_hash);
+    manifest->shared_count = writer->shared.count;
+    manifest->shared = files_written(writer->arena, &writer->shared);
     manifest->source = *source;
-    ErrorCode code = sync_waiting(writer, err);
-    if (code == ERR_OK)
-        code = io_sync_dir(writer->generation_path, err);
-    if (code == ERR_OK)
-        code = io_sync_dir(writer->path, err);
+    ErrorCode code = sync_names(writer, err);
     if (code == ERR_OK)
         code = io_replace_file(manifest_path(writer->arena, writer->path),
                                manifest_format(writer->arena, manifest), err);

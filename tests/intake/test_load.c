@@ -102,6 +102,68 @@ TEST(threads_and_memory_do_not_change_a_byte)
     }
 }
 
+/* So many organisations that one batch does not hold them; some come again. */
+static Str many_organisations(Arena *arena, size_t count)
+{
+    StrBuf buf;
+    strbuf_init(&buf, arena, count << 9);
+    strbuf_add(&buf, S("{\"resourceType\":\"Patient\",\"id\":\"a\"}\n"));
+    for (size_t i = 0; i < count; i++) {
+        size_t from = buf.len;
+        strbuf_printf(&buf,
+                      "{\"resourceType\":\"Organization\",\"id\":\"o%zu\",\"name\":\"number %zu\","
+                      "\"alias\":[\"one of the many that a country has, and a long name\","
+                      "\"%zu, which makes its record as long as they usually are, with what is "
+                      "known of where it is, who is to be asked and when it was founded\"]}\n",
+                      i, i, i);
+        if (i % 3 == 0)
+            strbuf_add(&buf, str_copy(arena, str_slice(strbuf_str(&buf), from, SIZE_MAX)));
+    }
+    strbuf_add(&buf, S("{\"resourceType\":\"Organization\",\"id\":\"o7\",\"name\":\"x\"}\n"));
+    return strbuf_str(&buf);
+}
+
+TEST(what_belongs_to_no_person_may_take_any_amount)
+{
+    enum { COUNT = 60000 };
+    static const struct {
+        const char *row;
+        size_t threads;
+        size_t memory;
+    } rows[] = {{"one thread", 1, 0}, {"three threads", 3, 0}, {"little memory", 2, 4 << 20}};
+    Str folder = test_temp_dir(arena);
+    Str text = many_organisations(arena, COUNT);
+    Str want = {0};
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        Str path = io_join(arena, folder, str_format(arena, "store-%zu", i));
+        IntakeOptions options = {
+            .store_path = path, .threads = rows[i].threads, .memory_max = rows[i].memory};
+        DiagList diags;
+        diag_init(&diags, arena);
+        IntakeReport report = {0};
+        Error err = {0};
+        CHECK_OK(population_load(folder, text, options, &diags, &report, &err), &err);
+        CHECK_ROW(rows[i].row, report.shared, COUNT);
+        CHECK_ROW(rows[i].row, report.repeated, COUNT / 3);
+        CHECK_ROW(rows[i].row, report.refused, 1);
+        Str bytes = store_bytes(arena, path);
+        want = i == 0 ? bytes : want;
+        CHECK_ROW(rows[i].row, str_eq(bytes, want), true);
+        Store *store CLEANUP(store_cleanup) = NULL;
+        CHECK_OK(store_open(arena, path, &store, &err), &err);
+        CHECK(store_shared_count(store) > 1);
+        uint64_t found = 0;
+        for (size_t k = 0; k < store_shared_count(store); k++) {
+            const RecordBatch *shared;
+            CHECK_OK(store_shared(store, k, &shared, &err), &err);
+            found += shared->types[FHIR_TYPE_Organization].entries.count;
+        }
+        CHECK_ROW(rows[i].row, found, COUNT);
+        CHECK_OK(store_check(path, 2, &diags, &err), &err);
+        CHECK_ROW(rows[i].row, diags.counts[SEVERITY_ERROR], 1);
+    }
+}
+
 TEST(a_second_load_replaces_the_first)
 {
     Str folder = test_temp_dir(arena);

@@ -89,7 +89,7 @@ static ErrorCode write_store(Arena *arena, Str path, People *people, const Conce
         code = record_builder_finish(people->builders[i], &batch, err);
         if (code == ERR_OK)
             code = i < people->partitions ? store_writer_add(writer, i, batch, err)
-                                          : store_writer_shared(writer, batch, err);
+                                          : store_writer_add_shared(writer, 0, batch, err);
     }
     if (code == ERR_OK)
         code = store_writer_commit(writer, &(StoreSource){.files = 1, .source = S("people")}, err);
