@@ -93,8 +93,8 @@ static bool refers_to_code(const CqlEval *eval, const PlanRetrieve *retrieve, Fh
     FhirNode medication = FHIR_ABSENT;
     if (eval->has_record)
         medication = record_find_resource(eval->record, FHIR_TYPE_Medication, id);
-    if (fhir_is_absent(medication) && eval->has_shared)
-        medication = record_find_resource(eval->shared, FHIR_TYPE_Medication, id);
+    for (size_t i = 0; fhir_is_absent(medication) && i < eval->shared.count; i++)
+        medication = record_find_resource(eval->shared.items[i], FHIR_TYPE_Medication, id);
     return medication_has(retrieve, medication);
 }
 
