@@ -368,15 +368,23 @@ static ErrorCode run_round(Pass *pass, size_t threads, size_t count, Error *err)
     return code;
 }
 
-static void create_workers(Pass *pass, size_t threads, const RecordBatch *shared)
+static ErrorCode create_workers(Pass *pass, size_t threads, Error *err)
 {
+    size_t shared_count = store_shared_count(pass->store);
+    const RecordBatch **shared = ARENA_ARRAY(pass->arena, const RecordBatch *, shared_count);
+    for (size_t i = 0; i < shared_count; i++) {
+        ErrorCode code = store_shared(pass->store, i, &shared[i], err);
+        if (code != ERR_OK)
+            return code;
+    }
     pass->workers = ARENA_ZARRAY(pass->arena, MeasureWorker *, threads);
     pass->errors = ARENA_ZARRAY(pass->arena, Error, threads);
     for (size_t i = 0; i < threads; i++) {
         pass->workers[i] = measure_worker_create(pass->out->set);
-        if (shared->person_count > 0)
-            cql_eval_share(measure_worker_eval(pass->workers[i]), (Record){.batch = shared});
+        for (size_t k = 0; k < shared_count; k++)
+            cql_eval_share(measure_worker_eval(pass->workers[i]), (Record){.batch = shared[k]});
     }
+    return ERR_OK;
 }
 
 ErrorCode measure_pass(Arena *arena, const MeasureSet *set, const Store *store,
@@ -384,15 +392,13 @@ ErrorCode measure_pass(Arena *arena, const MeasureSet *set, const Store *store,
                        Error *err)
 {
     size_t threads = options->threads == 0 ? 1 : options->threads;
-    const RecordBatch *shared;
-    ErrorCode code = store_shared(store, &shared, err);
-    if (code != ERR_OK)
-        return code;
     Pass pass = {.arena = arena,
                  .store = store,
                  .options = options,
                  .out = create_populations(arena, set, store)};
-    create_workers(&pass, threads, shared);
+    ErrorCode code = create_workers(&pass, threads, err);
+    if (code != ERR_OK)
+        return code;
     progress_begin(options->progress, S("measure"), store_info(store)->persons, S("persons"));
     size_t round = threads * PARTITIONS_A_ROUND;
     for (; pass.from < pass.out->part_count && code == ERR_OK; pass.from += round) {
