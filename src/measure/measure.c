@@ -3,12 +3,13 @@
 
 #include "measure/measure_int.h"
 
-/* Bit sets of one partition, one after the other: registers, then denominator, exclusion, numerator
-   and gap of each indicator. */
+/* Bit sets of one partition, one after the other: registers, then denominator, exclusion,
+   numerator, gap and exception of each indicator. */
 typedef struct {
     size_t words;
     uint32_t persons;
     uint64_t *bits;
+    uint64_t *known; /* of whom there are answers: all but those that failed */
     DiagList diags;
     uint64_t failed;
 } PartitionResults;
@@ -20,7 +21,7 @@ struct MeasureResults {
     PartitionResults *partitions;
 };
 
-enum { SETS_OF_INDICATOR = 4 };
+enum { SETS_OF_INDICATOR = 5 };
 
 static size_t set_number(const MeasureResults *results, Population population, size_t index)
 {
@@ -52,6 +53,7 @@ typedef struct {
     const MeasurePlan *plan;
     const Store *store;
     Progress *progress;
+    const MeasureExceptions *exceptions;
     Worker *workers;
 } Run;
 
@@ -68,40 +70,63 @@ static void set_bit(const Visit *visit, size_t set, uint32_t row)
     bits_of(visit->run->results, set, visit->partition)[row / 64] |= UINT64_C(1) << (row % 64);
 }
 
-/* Asks one definition; gives whether it is true. */
-static ErrorCode ask(const Visit *visit, size_t definition, bool *ret_is_true, Error *err)
+static ErrorCode is_true(CqlEval *eval, int64_t definition, bool *ret_is_true, Error *err)
 {
     CqlValue value;
-    ErrorCode code = cql_eval_definition(visit->worker->eval, definition, &value, err);
+    ErrorCode code = cql_eval_definition(eval, (size_t)definition, &value, err);
     if (code == ERR_OK)
         *ret_is_true = cql_value_is_true(value);
     return code;
 }
 
-/* FHIR Measure, proportion scoring: of the denominator, exclusions first, then the numerator. */
-static ErrorCode ask_indicator(const Visit *visit, size_t index, uint32_t row, Error *err)
+/* FHIR Measure, proportion scoring: of the denominator exclusions first, then the numerator, then
+   exceptions of those who are not in it. */
+ErrorCode indicator_decide(CqlEval *eval, const IndicatorPlan *plan, MeasureAnswer *ret_answer,
+                           Error *err)
 {
-    const MeasureResults *results = visit->run->results;
-    const IndicatorPlan *plan = &visit->run->plan->indicators[index];
     bool is_denominator = true;
     bool is_excluded = false;
-    bool is_achieved = false;
+    bool is_numerator = false;
+    bool is_excepted = false;
     ErrorCode code = ERR_OK;
     if (plan->denominator != DEFINITION_NONE)
-        code = ask(visit, (size_t)plan->denominator, &is_denominator, err);
-    if (code != ERR_OK || !is_denominator)
-        return code;
-    if (plan->exclusion != DEFINITION_NONE)
-        code = ask(visit, (size_t)plan->exclusion, &is_excluded, err);
-    if (code == ERR_OK && !is_excluded)
-        code = ask(visit, plan->numerator, &is_achieved, err);
+        code = is_true(eval, plan->denominator, &is_denominator, err);
+    if (code == ERR_OK && is_denominator && plan->exclusion != DEFINITION_NONE)
+        code = is_true(eval, plan->exclusion, &is_excluded, err);
+    if (code == ERR_OK && is_denominator && !is_excluded)
+        code = is_true(eval, (int64_t)plan->numerator, &is_numerator, err);
+    if (code == ERR_OK && is_denominator && !is_excluded && !is_numerator &&
+        plan->exception != DEFINITION_NONE)
+        code = is_true(eval, plan->exception, &is_excepted, err);
     if (code != ERR_OK)
         return code;
+    *ret_answer = !is_denominator                      ? ANSWER_OUTSIDE
+                  : is_excluded                        ? ANSWER_EXCLUDED
+                  : is_excepted                        ? ANSWER_EXCEPTED
+                  : (is_numerator != plan->is_decrease) ? ANSWER_ACHIEVED
+                                                       : ANSWER_GAP;
+    return ERR_OK;
+}
+
+static ErrorCode ask_indicator(const Visit *visit, size_t index, uint32_t row, Error *err)
+{
+    static const Population populations[] = {[ANSWER_EXCLUDED] = POPULATION_EXCLUSION,
+                                             [ANSWER_ACHIEVED] = POPULATION_NUMERATOR,
+                                             [ANSWER_EXCEPTED] = POPULATION_EXCEPTION,
+                                             [ANSWER_GAP] = POPULATION_GAP};
+    const MeasureResults *results = visit->run->results;
+    const MeasureExceptions *exceptions = visit->run->exceptions;
+    MeasureAnswer answer;
+    ErrorCode code = indicator_decide(visit->worker->eval, &visit->run->plan->indicators[index],
+                                      &answer, err);
+    if (code != ERR_OK || answer == ANSWER_OUTSIDE)
+        return code;
+    if (answer == ANSWER_GAP && exceptions != NULL &&
+        exceptions->is_excepted(exceptions->context, index,
+                                record_person_id((Record){.batch = visit->batch, .row = row})))
+        answer = ANSWER_EXCEPTED;
     set_bit(visit, set_number(results, POPULATION_DENOMINATOR, index), row);
-    Population population = is_excluded   ? POPULATION_EXCLUSION
-                            : is_achieved ? POPULATION_NUMERATOR
-                                          : POPULATION_GAP;
-    set_bit(visit, set_number(results, population, index), row);
+    set_bit(visit, set_number(results, populations[answer], index), row);
     return ERR_OK;
 }
 
@@ -116,7 +141,8 @@ static ErrorCode ask_person(const Visit *visit, const uint64_t *candidates, uint
         bool is_in = plan->registers[i].is_true_without;
         ErrorCode code = ERR_OK;
         if ((candidates[i * words + row / 64] >> (row % 64) & 1) != 0)
-            code = ask(visit, plan->registers[i].definition, &is_in, err);
+            code = is_true(visit->worker->eval, (int64_t)plan->registers[i].definition, &is_in,
+                           err);
         if (code != ERR_OK)
             return code;
         if (!is_in)
@@ -137,6 +163,7 @@ static void drop_person(const Visit *visit, uint32_t row, const Error *err)
     PartitionResults *part = &visit->run->results->partitions[visit->partition];
     for (size_t set = 0; set < visit->run->results->set_count; set++)
         part->bits[set * part->words + row / 64] &= ~(UINT64_C(1) << (row % 64));
+    part->known[row / 64] &= ~(UINT64_C(1) << (row % 64));
     part->failed++;
     Str id = record_person_id((Record){.batch = visit->batch, .row = row});
     diag_addf(&part->diags,
@@ -221,6 +248,9 @@ static MeasureResults *create_results(Arena *arena, const MeasurePlan *plan, con
         part->persons = store_partition_persons(store, i);
         part->words = store_row_words(part->persons);
         part->bits = ARENA_ZARRAY(arena, uint64_t, results->set_count * part->words);
+        part->known = ARENA_ZARRAY(arena, uint64_t, part->words);
+        for (uint32_t row = 0; row < part->persons; row++)
+            part->known[row / 64] |= UINT64_C(1) << (row % 64);
     }
     return results;
 }
@@ -234,6 +264,7 @@ ErrorCode measure_run(Arena *arena, const MeasurePlan *plan, const Store *store,
                .plan = plan,
                .store = store,
                .progress = options->progress,
+               .exceptions = options->exceptions,
                .workers = ARENA_ZARRAY(arena, Worker, threads)};
     for (size_t i = 0; i < threads; i++) {
         run.workers[i].arena = arena_create(0);
@@ -265,11 +296,28 @@ const MeasureSpec *measure_results_spec(const MeasureResults *results)
     return results->plan->spec;
 }
 
+const MeasurePlan *measure_results_plan(const MeasureResults *results)
+{
+    return results->plan;
+}
+
 const uint64_t *measure_bits(const MeasureResults *results, Population population, size_t index,
                              size_t partition)
 {
     ASSERT(partition < results->partition_count);
     return bits_of(results, set_number(results, population, index), partition);
+}
+
+size_t measure_words(const MeasureResults *results, size_t partition)
+{
+    ASSERT(partition < results->partition_count);
+    return results->partitions[partition].words;
+}
+
+const uint64_t *measure_known_bits(const MeasureResults *results, size_t partition)
+{
+    ASSERT(partition < results->partition_count);
+    return results->partitions[partition].known;
 }
 
 bool measure_is_in(const MeasureResults *results, Population population, size_t index,
@@ -278,6 +326,29 @@ bool measure_is_in(const MeasureResults *results, Population population, size_t 
     const uint64_t *bits = measure_bits(results, population, index, partition);
     ASSERT(row < results->partitions[partition].persons);
     return (bits[row / 64] >> (row % 64) & 1) != 0;
+}
+
+MeasureAnswer measure_answer(const MeasureResults *results, size_t indicator, size_t partition,
+                             uint32_t row)
+{
+    static const struct {
+        Population population;
+        MeasureAnswer answer;
+    } rows[] = {{POPULATION_GAP, ANSWER_GAP},
+                {POPULATION_NUMERATOR, ANSWER_ACHIEVED},
+                {POPULATION_EXCLUSION, ANSWER_EXCLUDED},
+                {POPULATION_EXCEPTION, ANSWER_EXCEPTED}};
+    for (size_t i = 0; i < COUNT_OF(rows); i++)
+        if (measure_is_in(results, rows[i].population, indicator, partition, row))
+            return rows[i].answer;
+    return ANSWER_OUTSIDE;
+}
+
+Str measure_answer_name(MeasureAnswer answer)
+{
+    static const Str names[] = {STR_INIT("outside"), STR_INIT("excluded"), STR_INIT("achieved"),
+                                STR_INIT("excepted"), STR_INIT("gap")};
+    return names[answer];
 }
 
 uint64_t measure_count(const MeasureResults *results, Population population, size_t index)

@@ -21,7 +21,9 @@ typedef struct {
     size_t register_index;
     int64_t denominator; /* a definition or DEFINITION_NONE */
     int64_t exclusion;
+    int64_t exception;
     size_t numerator;
+    bool is_decrease;
     const size_t *evidence;
 } IndicatorPlan;
 
@@ -31,6 +33,10 @@ struct MeasurePlan {
     RegisterPlan *registers;
     IndicatorPlan *indicators;
 };
+
+/* What the indicator says of the person that the evaluator has turned to, who is on its register. */
+MUST_USE ErrorCode indicator_decide(CqlEval *eval, const IndicatorPlan *plan,
+                                    MeasureAnswer *ret_answer, Error *err);
 
 /* False when it is none; white space is passed over. */
 bool measure_decode_base64(Arena *arena, Str text, Str *ret_bytes);

@@ -1,6 +1,8 @@
 /* Registers and indicators as a document writes them, and their definitions found in the plan. */
 #include "measure/measure_int.h"
 
+enum { WEIGHT_MAX = 1000 };
+
 typedef struct {
     const YamlReader *reader;
     Map ids; /* of registers and indicators: one space of names */
@@ -73,14 +75,62 @@ static RegisterSpec read_register(SpecReader *spec, const YamlNode *item)
     return result;
 }
 
+static void read_direction(SpecReader *spec, const YamlNode *item, bool *ret_is_decrease)
+{
+    Str word = {0};
+    read_optional(spec, item, S("direction"), &word);
+    *ret_is_decrease = str_eq(word, S("decrease"));
+    if (word.len > 0 && !*ret_is_decrease && !str_eq(word, S("increase")))
+        yaml_error(spec->reader, yaml_find(item, S("direction")),
+                   "\"%.*s\" is no direction: increase or decrease", STR_ARG(word));
+}
+
+/* A part of the whole, 0 to 1; false when it was not given. */
+static bool read_part(SpecReader *spec, const YamlNode *item, Str key, Decimal *ret_part)
+{
+    const YamlNode *node = yaml_find(item, key);
+    if (node == NULL || !yaml_get_decimal(spec->reader, item, key, ret_part))
+        return false;
+    if (decimal_cmp(*ret_part, decimal_from_int(0)) >= 0 &&
+        decimal_cmp(*ret_part, decimal_from_int(1)) <= 0)
+        return true;
+    yaml_error(spec->reader, node, "%.*s is a part of the whole: 0 to 1", STR_ARG(key));
+    return false;
+}
+
+/* The target lies beyond the minimum, in the direction of the indicator. */
+static void check_target(SpecReader *spec, const YamlNode *item, const IndicatorSpec *indicator)
+{
+    if (!indicator->has_target || !indicator->has_minimum)
+        return;
+    int order = decimal_cmp(indicator->target, indicator->minimum);
+    if (indicator->is_decrease ? order > 0 : order < 0)
+        yaml_error(spec->reader, yaml_find(item, S("minimum")),
+                   "the minimum is harder to reach than the target");
+}
+
+static void read_weight(SpecReader *spec, const YamlNode *item, uint32_t *ret_weight)
+{
+    const YamlNode *node = yaml_find(item, S("weight"));
+    int64_t weight = 1;
+    if (node == NULL || !yaml_get_int(spec->reader, item, S("weight"), &weight))
+        return;
+    if (weight < 1 || weight > WEIGHT_MAX)
+        yaml_error(spec->reader, node, "a weight is from 1 to %d", WEIGHT_MAX);
+    else
+        *ret_weight = (uint32_t)weight;
+}
+
 static IndicatorSpec read_indicator(SpecReader *spec, const YamlNode *item,
                                     const MeasureSpec *registers)
 {
     static const Str known[] = {
         STR_INIT("id"),        STR_INIT("title"),       STR_INIT("register"),
         STR_INIT("library"),   STR_INIT("denominator"), STR_INIT("exclusion"),
-        STR_INIT("numerator"), STR_INIT("closes"),      STR_INIT("evidence")};
-    IndicatorSpec result = {.line = item->line, .node = item};
+        STR_INIT("exception"), STR_INIT("numerator"),   STR_INIT("direction"),
+        STR_INIT("target"),    STR_INIT("minimum"),     STR_INIT("weight"),
+        STR_INIT("closes"),    STR_INIT("evidence")};
+    IndicatorSpec result = {.line = item->line, .node = item, .weight = 1};
     if (item->kind != YAML_MAPPING) {
         yaml_error(spec->reader, item,
                    "expected an indicator: id, title, register, library, numerator");
@@ -93,6 +143,12 @@ static IndicatorSpec read_indicator(SpecReader *spec, const YamlNode *item,
     (void)yaml_get_text(spec->reader, item, S("numerator"), &result.numerator);
     read_optional(spec, item, S("denominator"), &result.denominator);
     read_optional(spec, item, S("exclusion"), &result.exclusion);
+    read_optional(spec, item, S("exception"), &result.exception);
+    read_direction(spec, item, &result.is_decrease);
+    result.has_target = read_part(spec, item, S("target"), &result.target);
+    result.has_minimum = read_part(spec, item, S("minimum"), &result.minimum);
+    check_target(spec, item, &result);
+    read_weight(spec, item, &result.weight);
     read_optional(spec, item, S("closes"), &result.closes);
     read_names(spec, item, &result.evidence, &result.evidence_count);
     if (yaml_get_text(spec->reader, item, S("register"), &result.register_id) &&
@@ -144,6 +200,34 @@ size_t measure_find_register(const MeasureSpec *spec, Str id)
         if (str_eq(spec->registers[i].id, id))
             return i;
     return SIZE_MAX;
+}
+
+/* Whole months: from the first of a month (or the day after the last) to the day before the same
+   day of another. */
+static int32_t whole_months(int32_t first, int32_t last)
+{
+    int32_t from_year;
+    int32_t from_month;
+    int32_t to_year;
+    int32_t to_month;
+    int32_t day;
+    day_to_date(first, &from_year, &from_month, &day);
+    day_to_date(last + 1, &to_year, &to_month, &day);
+    int32_t months = (to_year - from_year) * 12 + to_month - from_month;
+    return months > 0 && day_add_months(first, months) == last + 1 ? months : 0;
+}
+
+MeasureSpec measure_spec_at(const MeasureSpec *spec, int32_t last_day)
+{
+    MeasureSpec result = *spec;
+    int32_t months = whole_months(spec->period_first, spec->period_last);
+    int32_t moved = last_day - spec->period_last;
+    result.period_last = last_day;
+    result.period_first =
+        months > 0 ? day_add_months(last_day + 1, -months) : spec->period_first + moved;
+    if (result.period_first == DAY_NONE || result.period_first < DAY_FIRST)
+        result.period_first = DAY_FIRST;
+    return result;
 }
 
 Str measure_period_text(const MeasureSpec *spec, Arena *arena)
@@ -271,6 +355,8 @@ static void plan_indicator(const Planner *planner, const IndicatorSpec *spec, In
     ASSERT(plan->register_index != SIZE_MAX);
     plan->denominator = find_optional(planner, spec, S("denominator"), spec->denominator);
     plan->exclusion = find_optional(planner, spec, S("exclusion"), spec->exclusion);
+    plan->exception = find_optional(planner, spec, S("exception"), spec->exception);
+    plan->is_decrease = spec->is_decrease;
     plan->numerator = find_boolean(planner, member_place(spec->node, spec->line, S("numerator"), 0),
                                    spec->library, spec->numerator);
     plan->evidence = find_evidence(planner, (Place){.node = spec->node, .line = spec->line},
@@ -301,4 +387,38 @@ ErrorCode measure_plan_create(Arena *arena, const MeasureSpec *spec, const CqlPl
     }
     *ret_plan = plan;
     return ERR_OK;
+}
+
+ErrorCode measure_source_plan(Arena *arena, const MeasureSource *source, DiagList *diags,
+                              MeasurePlan **ret_plan, Error *err)
+{
+    const MeasureSpec *spec = source->spec;
+    CqlParameter *parameters = ARENA_ARRAY(arena, CqlParameter, source->parameter_count + 1);
+    parameters[0] = (CqlParameter){.name = S("Measurement Period"),
+                                   .value = measure_period_text(spec, arena)};
+    for (size_t i = 0; i < source->parameter_count; i++)
+        parameters[i + 1] = source->parameters[i];
+    int32_t year;
+    int32_t month;
+    int32_t day;
+    day_to_date(spec->period_last, &year, &month, &day);
+    CqlPlanOptions options = {.value_sets = source->value_sets,
+                              .dict = source->dict,
+                              .now = {.year = (int16_t)year,
+                                      .month = (uint8_t)month,
+                                      .day = (uint8_t)day,
+                                      .offset_minutes = 0,
+                                      .precision = PRECISION_DAY},
+                              .parameters = parameters,
+                              .parameter_count = source->parameter_count + 1};
+    CqlPlan *cql;
+    ErrorCode code = cql_plan_create(arena, source->libraries, &options, diags, &cql, err);
+    if (code == ERR_OK && measure_plan_create(arena, spec, cql, diags, ret_plan) != ERR_OK)
+        code = diag_to_error(diags, err);
+    return code;
+}
+
+const CqlPlan *measure_plan_cql(const MeasurePlan *plan)
+{
+    return plan->cql;
 }

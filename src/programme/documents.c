@@ -126,31 +126,21 @@ static ErrorCode read_cql(DocumentReader *reader, Error *err)
     return code;
 }
 
+MeasureSource programme_source(const Programme *programme, const ConceptDict *dict)
+{
+    return (MeasureSource){.libraries = programme->libraries,
+                           .value_sets = programme->value_sets,
+                           .dict = dict,
+                           .spec = &programme->measures};
+}
+
 /* Whether the libraries compile and have what the programme names; the plan for a store is made
    when its dictionary is known. */
 static ErrorCode check_measures(DocumentReader *reader, Error *err)
 {
-    const MeasureSpec *spec = &reader->programme->measures;
-    CqlParameter period = {.name = S("Measurement Period"),
-                           .value = measure_period_text(spec, reader->arena)};
-    int32_t year;
-    int32_t month;
-    int32_t day;
-    day_to_date(spec->period_last, &year, &month, &day);
-    CqlPlanOptions options = {.value_sets = reader->programme->value_sets,
-                              .now = {.year = (int16_t)year,
-                                      .month = (uint8_t)month,
-                                      .day = (uint8_t)day,
-                                      .offset_minutes = 0,
-                                      .precision = PRECISION_DAY},
-                              .parameters = &period,
-                              .parameter_count = 1};
-    CqlPlan *cql;
+    MeasureSource source = programme_source(reader->programme, NULL);
     MeasurePlan *plan;
-    ErrorCode code = cql_plan_create(reader->arena, reader->programme->libraries, &options,
-                                     reader->diags, &cql, err);
-    if (code == ERR_OK)
-        code = measure_plan_create(reader->arena, spec, cql, reader->diags, &plan);
+    ErrorCode code = measure_source_plan(reader->arena, &source, reader->diags, &plan, err);
     return code == ERR_DOCUMENT ? ERR_OK : code; /* the findings say it */
 }
 

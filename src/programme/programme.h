@@ -11,6 +11,7 @@
  *     store/                     the records
  *     measure/registers.ndjson   a person on a register a line, with the facts behind it
  *     measure/indicators.json    counts and rates
+ *     measure/register-history.ndjson  who came onto a register and left it, kept from run to run
  *     measure/gaps.ndjson        a person and indicator a line: practice, status, values and events
  *     measure/practices.json     the same by practice
  *     settle/…                   payment lines and the persons behind them (settle.h)
@@ -27,6 +28,7 @@
 #include "contract/contract.h"
 #include "intake/intake.h"
 #include "ledger/ledger.h"
+#include "measure/history.h"
 #include "measure/measure.h"
 #include "settle/settle.h"
 
@@ -56,6 +58,9 @@ MUST_USE ErrorCode programme_read(Arena *arena, Str folder, DiagList *diags,
 MUST_USE ErrorCode programme_read_value_sets(Arena *arena, Str path, DiagList *diags,
                                              ValueSets **ret_sets, Error *err);
 
+/* What a plan of its measures is made of. */
+MeasureSource programme_source(const Programme *programme, const ConceptDict *dict);
+
 typedef enum { STAGE_LOAD, STAGE_MEASURE, STAGE_SETTLE, STAGE_REPORT, STAGE_COUNT } Stage;
 
 Str stage_name(Stage stage);
@@ -78,6 +83,7 @@ typedef struct {
     int32_t freeze_day;
     Str recorded_at;
     bool is_dry_run;
+    int32_t on_day; /* measure for the period that ends on it; DAY_NONE: the programme's own */
     Progress *progress; /* may be NULL */
     /* Told of a stage that is passed over. May be NULL. */
     void (*on_skip)(void *context, Stage stage);
@@ -104,3 +110,34 @@ typedef struct {
     double high;
 } IndicatorRate;
 IndicatorRate programme_rate(const MeasureResults *results, size_t indicator);
+
+/* --- asking --- */
+
+/* The programme with its period moved to end on the day (DAY_NONE: as it is). */
+Programme programme_at(const Programme *programme, int32_t day);
+
+/* The answers of a programme over its store, for the period of options->on_day; nothing is written.
+   Of the options store_path or out, on_day, threads, progress and diags count. */
+typedef struct ProgrammeView ProgrammeView;
+
+MUST_USE ErrorCode programme_view_open(Arena *arena, const Programme *programme,
+                                       const ProgrammeOptions *options, ProgrammeView **ret_view,
+                                       Error *err);
+void programme_view_close(ProgrammeView *view); /* accepts NULL */
+const Programme *programme_view_programme(const ProgrammeView *view);
+const MeasureResults *programme_view_results(const ProgrammeView *view);
+const MeasurePlan *programme_view_plan(const ProgrammeView *view);
+const Store *programme_view_store(const ProgrammeView *view);
+
+typedef struct {
+    Str id;
+    Str name; /* the id where it has none */
+} ProgrammePractice;
+/* Practices that somebody is attributed to, in order of id. */
+size_t programme_view_practice_count(const ProgrammeView *view);
+ProgrammePractice programme_view_practice(const ProgrammeView *view, size_t practice);
+/* SIZE_MAX when nobody is responsible. */
+size_t programme_view_practice_of(const ProgrammeView *view, size_t partition, uint32_t row);
+const Organisations *programme_view_organisations(const ProgrammeView *view);
+/* The file of movements on registers below --out. */
+Str programme_history_path(Arena *arena, Str out);

@@ -51,6 +51,8 @@ static ErrorCode write_answers(PersonWriter *writer, size_t partition, Record re
         int64_t status = measure_is_in(measures, POPULATION_GAP, i, partition, record.row) ? 1
                          : measure_is_in(measures, POPULATION_EXCLUSION, i, partition, record.row)
                              ? 2
+                         : measure_is_in(measures, POPULATION_EXCEPTION, i, partition, record.row)
+                             ? 3
                              : 0;
         json_array_begin(writer->json);
         json_int(writer->json, (int64_t)i);

@@ -33,31 +33,12 @@ static ErrorCode need_plan(Run *run, Error *err)
     ErrorCode code = run_need_store(run, err);
     if (code != ERR_OK || run->plan != NULL)
         return code;
-    const MeasureSpec *spec = &run->programme->measures;
-    CqlParameter period = {.name = S("Measurement Period"),
-                           .value = measure_period_text(spec, run->arena)};
-    int32_t year;
-    int32_t month;
-    int32_t day;
-    day_to_date(spec->period_last, &year, &month, &day);
-    CqlPlanOptions options = {.value_sets = run->programme->value_sets,
-                              .dict = store_dict(run->store),
-                              .now = {.year = (int16_t)year,
-                                      .month = (uint8_t)month,
-                                      .day = (uint8_t)day,
-                                      .offset_minutes = 0,
-                                      .precision = PRECISION_DAY},
-                              .parameters = &period,
-                              .parameter_count = 1};
-    CqlPlan *cql;
+    MeasureSource source = programme_source(run->programme, store_dict(run->store));
     MeasurePlan *plan;
-    DiagList *diags = run->diags;
-    code = cql_plan_create(run->arena, run->programme->libraries, &options, diags, &cql, err);
-    if (code == ERR_OK && measure_plan_create(run->arena, spec, cql, diags, &plan) != ERR_OK)
-        code = diag_to_error(diags, err);
+    code = measure_source_plan(run->arena, &source, run->diags, &plan, err);
     if (code != ERR_OK)
         return code;
-    run->cql = cql;
+    run->cql = measure_plan_cql(plan);
     run->plan = plan;
     return ERR_OK;
 }
@@ -204,8 +185,10 @@ static ErrorCode stage_digest(Run *run, Stage stage, uint64_t *ret_digest, Error
         return code;
     input_digest_text(&digest, S(BRAID_VERSION));
     input_digest_number(&digest, (int64_t)below);
-    if (stage != STAGE_LOAD)
+    if (stage != STAGE_LOAD) {
         input_digest_number(&digest, (int64_t)run->programme->digest);
+        input_digest_number(&digest, options->on_day);
+    }
     if (stage == STAGE_SETTLE || stage == STAGE_REPORT) {
         if (digest_store(run, &below, err) != ERR_OK)
             return err->code;
@@ -362,7 +345,8 @@ static ErrorCode write_findings(Run *run, Error *err)
 ErrorCode programme_run(Arena *arena, const Programme *programme, const ProgrammeOptions *options,
                         ProgrammeResult *ret_result, Error *err)
 {
-    Run run = {.arena = arena, .programme = programme, .options = options};
+    const Programme at_day = programme_at(programme, options->on_day);
+    Run run = {.arena = arena, .programme = &at_day, .options = options};
     ASSERT(options->threads > 0 && options->diags != NULL);
     run.store_path = str_is_empty(options->store_path) ? io_join(arena, options->out, S("store"))
                                                        : options->store_path;

@@ -151,16 +151,6 @@ static ErrorCode write_registers(void *context, const PartitionWork *work, Error
     return code;
 }
 
-static Str status_of(const PartitionWork *work, size_t indicator, uint32_t row)
-{
-    const MeasureResults *measures = work->run->measures;
-    if (measure_is_in(measures, POPULATION_GAP, indicator, work->partition, row))
-        return S("gap");
-    if (measure_is_in(measures, POPULATION_EXCLUSION, indicator, work->partition, row))
-        return S("excluded");
-    return S("achieved");
-}
-
 static ErrorCode write_gap_line(const PartitionWork *work, size_t index, Record record, Error *err)
 {
     MeasureAsk ask = {
@@ -176,7 +166,8 @@ static ErrorCode write_gap_line(const PartitionWork *work, size_t index, Record 
     json_member_str(&json, S("person"), record_person_id(record));
     json_member_str(&json, S("indicator"), spec->id);
     write_practice(&json, work->run, work->partition, record.row);
-    Str status = status_of(work, index, record.row);
+    Str status = measure_answer_name(
+        measure_answer(work->run->measures, index, work->partition, record.row));
     json_member_str(&json, S("status"), status);
     if (str_eq(status, S("gap")) && !str_is_empty(spec->closes))
         json_member_str(&json, S("closes"), spec->closes);
@@ -258,6 +249,8 @@ void write_registers_and_indicators(Run *run, JsonWriter *json)
                         (int64_t)measure_count(run->measures, POPULATION_EXCLUSION, i));
         json_member_int(json, S("achieved"),
                         (int64_t)measure_count(run->measures, POPULATION_NUMERATOR, i));
+        json_member_int(json, S("excepted"),
+                        (int64_t)measure_count(run->measures, POPULATION_EXCEPTION, i));
         json_member_int(json, S("gaps"), (int64_t)measure_count(run->measures, POPULATION_GAP, i));
         write_rate(json, run->arena, programme_rate(run->measures, i));
         json_object_end(json);
@@ -265,8 +258,10 @@ void write_registers_and_indicators(Run *run, JsonWriter *json)
     json_array_end(json);
 }
 
+enum { COUNTS_OF_INDICATOR = 5 };
+
 /* Counts of each practice, and of nobody's persons last: persons, registers, then denominator,
-   excluded, achieved and gaps of each indicator. */
+   excluded, achieved, gaps and excepted of each indicator. */
 typedef struct {
     size_t width;
     uint64_t *counts;
@@ -276,9 +271,12 @@ static PracticeCounts count_by_practice(Run *run)
 {
     const MeasureSpec *spec = measure_results_spec(run->measures);
     static const Population populations[] = {POPULATION_DENOMINATOR, POPULATION_EXCLUSION,
-                                             POPULATION_NUMERATOR, POPULATION_GAP};
+                                             POPULATION_NUMERATOR, POPULATION_GAP,
+                                             POPULATION_EXCEPTION};
+    ASSERT(COUNT_OF(populations) == COUNTS_OF_INDICATOR);
     size_t rows = practice_count(run->practices) + 1;
-    PracticeCounts counts = {.width = 1 + spec->register_count + 4 * spec->indicator_count};
+    PracticeCounts counts = {.width = 1 + spec->register_count +
+                                       COUNTS_OF_INDICATOR * spec->indicator_count};
     counts.counts = ARENA_ZARRAY(run->arena, uint64_t, rows * counts.width);
     for (size_t part = 0; part < store_partition_count(run->store); part++)
         for (uint32_t row = 0; row < store_partition_persons(run->store, part); row++) {
@@ -299,7 +297,7 @@ static void write_practice_counts(Run *run, JsonWriter *json, const uint64_t *li
 {
     const MeasureSpec *spec = measure_results_spec(run->measures);
     static const Str keys[] = {STR_INIT("denominator"), STR_INIT("excluded"), STR_INIT("achieved"),
-                               STR_INIT("gaps")};
+                               STR_INIT("gaps"), STR_INIT("excepted")};
     json_member_int(json, S("persons"), (int64_t)*line++);
     json_key(json, S("registers"));
     json_object_begin(json);
@@ -354,7 +352,7 @@ static void write_compact(Run *run, JsonWriter *json, const uint64_t *line)
     json_array_begin(json);
     for (size_t i = 0; i < spec->indicator_count; i++) {
         json_array_begin(json);
-        for (size_t j = 0; j < 4; j++)
+        for (size_t j = 0; j < COUNTS_OF_INDICATOR; j++)
             json_int(json, (int64_t)*line++);
         json_array_end(json);
     }
@@ -382,6 +380,28 @@ void write_practices_compact(Run *run, JsonWriter *json)
     json_object_end(json);
 }
 
+/* A run of an earlier day than the last leaves the history as it is, and says so. */
+static ErrorCode update_history(Run *run, Error *err)
+{
+    RegisterHistory history;
+    Str path = programme_history_path(run->arena, run->options->out);
+    ErrorCode code = register_history_read(run->arena, path, &history, err);
+    if (code != ERR_OK)
+        return code;
+    Error refused = {0};
+    code = register_history_update(run->arena, &history, run->measures, run->store, &refused);
+    if (code == ERR_REFUSED) {
+        diag_add(run->diags, &(Diag){.severity = SEVERITY_WARNING,
+                                     .rule = S("register-history"),
+                                     .file = path,
+                                     .text = str_from_c(refused.message)});
+        return ERR_OK;
+    }
+    if (code != ERR_OK)
+        return error_set(err, code, "%s", refused.message);
+    return register_history_write(run->arena, path, &history, err);
+}
+
 ErrorCode stage_measure(Run *run, Str *ret_json, Error *err)
 {
     run->measures = NULL;
@@ -397,6 +417,8 @@ ErrorCode stage_measure(Run *run, Str *ret_json, Error *err)
     if (code == ERR_OK)
         code =
             write_by_partition(run, io_join(run->arena, folder, S("gaps.ndjson")), write_gaps, err);
+    if (code == ERR_OK)
+        code = update_history(run, err);
     if (code != ERR_OK)
         return code;
     const StoreInfo *info = store_info(run->store);
