@@ -28,6 +28,10 @@ typedef struct {
     Str says;
 } OptionSpec;
 
+/* A bit of each OptionId. */
+typedef unsigned __int128 OptionSet;
+_Static_assert(OPTION_COUNT <= 128, "an option is a bit of an OptionSet");
+
 typedef struct Cli Cli;
 
 typedef struct {
@@ -36,7 +40,7 @@ typedef struct {
     size_t least;
     size_t most;
     ExitCode (*run)(Cli *cli);
-    uint64_t options; /* bit of each OptionId that it takes */
+    OptionSet options; /* those that it takes */
     Str says;
     Str description;
     Str examples;

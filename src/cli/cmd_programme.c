@@ -26,7 +26,8 @@ static ErrorCode read_options(Cli *cli, ProgrammeOptions *options)
         cli_number(cli, OPTION_LOOK_BACK, 1, LOOK_BACK_MONTHS_MAX, &look_back) != ERR_OK ||
         cli_day(cli, OPTION_FREEZE, &options->freeze_day) != ERR_OK ||
         cli_day(cli, OPTION_POSTING_DAY, &options->posting_day) != ERR_OK ||
-        cli_day(cli, OPTION_THROUGH, &options->through_day) != ERR_OK)
+        cli_day(cli, OPTION_THROUGH, &options->through_day) != ERR_OK ||
+        cli_day(cli, OPTION_ON, &options->on_day) != ERR_OK)
         return cli->err.code;
     options->look_back_months = (int32_t)look_back;
     options->threads = (size_t)threads;
@@ -194,6 +195,7 @@ static ExitCode run_stages(Cli *cli, ProgrammeOptions *options)
 {
     options->posting_day = DAY_NONE;
     options->through_day = DAY_NONE;
+    options->on_day = DAY_NONE;
     options->freeze_day = DAY_NONE;
     if (read_options(cli, options) != ERR_OK)
         return cli_fail(cli);

@@ -156,7 +156,7 @@ static void add_title(StrBuf *out, Str word, Str says)
     strbuf_add_char(out, '\n');
 }
 
-static void add_man_options(uint64_t options, StrBuf *out)
+static void add_man_options(OptionSet options, StrBuf *out)
 {
     for (size_t i = 0; i < OPTION_COUNT; i++) {
         if ((options >> i & 1) == 0)
@@ -265,7 +265,7 @@ void help_man(Str word, StrBuf *out)
     }
     const CommandSpec *members[8];
     size_t count = 0;
-    uint64_t options = 0;
+    OptionSet options = 0;
     for (size_t i = 0; i < cli_command_count; i++)
         if (is_in_family(&cli_commands[i], word)) {
             ASSERT(count < COUNT_OF(members));

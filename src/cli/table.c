@@ -1,7 +1,7 @@
 /* The tables of commands, options and exit codes, as data. */
 #include "cli/cli_int.h"
 
-#define OPT(name) (UINT64_C(1) << OPTION_##name)
+#define OPT(name) ((OptionSet)1 << OPTION_##name)
 /* Options that go together. */
 #define OPT_WORK (OPT(THREADS) | OPT(MEMORY))
 #define OPT_LOAD (OPT(MAX_RESOURCE) | OPT(NO_NARRATIVE))

@@ -15,7 +15,15 @@ struct MeasureExpression {
     size_t depth_max; /* of the stack */
 };
 
-typedef enum { TOKEN_END, TOKEN_NAME, TOKEN_OPEN, TOKEN_CLOSE, TOKEN_AND, TOKEN_OR, TOKEN_NOT } TokenKind;
+typedef enum {
+    TOKEN_END,
+    TOKEN_NAME,
+    TOKEN_OPEN,
+    TOKEN_CLOSE,
+    TOKEN_AND,
+    TOKEN_OR,
+    TOKEN_NOT
+} TokenKind;
 
 typedef struct {
     TokenKind kind;
@@ -73,9 +81,9 @@ static void read_quoted(Parser *parser)
     Str name = str_slice(parser->text, from, end - from);
     Str suffix = str_slice(parser->text, end + 1, behind - end - 1);
     parser->token.kind = TOKEN_NAME;
-    parser->token.text = suffix.len == 0 ? name
-                                         : str_format(parser->arena, "%.*s%.*s", STR_ARG(name),
-                                                      STR_ARG(suffix));
+    parser->token.text =
+        suffix.len == 0 ? name
+                        : str_format(parser->arena, "%.*s%.*s", STR_ARG(name), STR_ARG(suffix));
     parser->at = behind;
 }
 
@@ -84,7 +92,8 @@ static void read_word(Parser *parser)
     static const struct {
         Str word;
         TokenKind kind;
-    } words[] = {{STR_INIT("and"), TOKEN_AND}, {STR_INIT("or"), TOKEN_OR}, {STR_INIT("not"), TOKEN_NOT}};
+    } words[] = {
+        {STR_INIT("and"), TOKEN_AND}, {STR_INIT("or"), TOKEN_OR}, {STR_INIT("not"), TOKEN_NOT}};
     size_t from = parser->at;
     while (parser->at < parser->text.len && is_word_char(parser->text.ptr[parser->at]))
         parser->at++;
@@ -163,8 +172,7 @@ static bool find_population(const MeasureSpec *spec, Str name, Step *ret_step)
     Str word = str_slice(name, colon + 1, SIZE_MAX);
     for (size_t i = 0; i < COUNT_OF(words) && index != SIZE_MAX; i++)
         if (str_eq_ignoring_case(words[i].word, word)) {
-            *ret_step =
-                (Step){.kind = STEP_SET, .population = words[i].population, .index = index};
+            *ret_step = (Step){.kind = STEP_SET, .population = words[i].population, .index = index};
             return true;
         }
     return false;
@@ -179,11 +187,11 @@ static void unknown_name(Parser *parser, Token token)
         names[2 * i + 1] = spec->registers[i].title;
     }
     const Str *near = yaml_nearest_name(token.text, names, 2 * spec->register_count);
-    Str text = near == NULL
-                   ? str_format(parser->arena, "there is no register \"%.*s\"", STR_ARG(token.text))
-                   : str_format(parser->arena,
-                                "there is no register \"%.*s\"; did you mean \"%.*s\"?",
-                                STR_ARG(token.text), STR_ARG(*near));
+    Str text =
+        near == NULL
+            ? str_format(parser->arena, "there is no register \"%.*s\"", STR_ARG(token.text))
+            : str_format(parser->arena, "there is no register \"%.*s\"; did you mean \"%.*s\"?",
+                         STR_ARG(token.text), STR_ARG(*near));
     wrong(parser, token.at, S("register-unknown"), text);
 }
 
@@ -249,7 +257,8 @@ ErrorCode measure_expression_parse(Arena *arena, Str text, const MeasureSpec *sp
     next(&parser);
     parse_or(&parser);
     if (parser.token.kind != TOKEN_END)
-        wrong(&parser, parser.token.at, S("register-expression"), S("expected and, or, or the end"));
+        wrong(&parser, parser.token.at, S("register-expression"),
+              S("expected and, or, or the end"));
     if (parser.is_wrong)
         return ERR_DOCUMENT;
     *ret_expression = parser.expression;
@@ -279,7 +288,8 @@ const uint64_t *measure_expression_bits(const MeasureExpression *expression,
         }
         uint64_t *below = top - words;
         for (size_t word = 0; word < words; word++)
-            below[word] = step->kind == STEP_AND ? below[word] & top[word] : below[word] | top[word];
+            below[word] =
+                step->kind == STEP_AND ? below[word] & top[word] : below[word] | top[word];
         depth--;
     }
     ASSERT(depth == 1);

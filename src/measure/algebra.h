@@ -1,11 +1,12 @@
 /*
  * algebra -- sets of persons by words: 'Diabetes and CKD and not "End of life"'.
  *
- * An expression names registers by id or title (the case of letters does not count; in quotation marks
- * where there are spaces) and populations of indicators as `id:gap`, `id:achieved`, `id:excluded`,
- * `id:excepted` or `id:denominator`; joins them by `and`, `or` and `not` (not before and before or)
- * and brackets. It is worked out on bits: no record is opened. `not` is everybody else of whom an
- * answer is known: a person whose evaluation failed is in no set, and in no complement.
+ * An expression names registers by id or title (the case of letters does not count; in quotation
+ * marks where there are spaces) and populations of indicators as `id:gap`, `id:achieved`,
+ * `id:excluded`, `id:excepted` or `id:denominator`; joins them by `and`, `or` and `not` (not before
+ * and before or) and brackets. It is worked out on bits: no record is opened. `not` is everybody
+ * else of whom an answer is known: a person whose evaluation failed is in no set, and in no
+ * complement.
  */
 #pragma once
 

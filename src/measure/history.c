@@ -157,9 +157,9 @@ typedef struct {
     const Store *store;
     CqlEval *eval;
     int32_t day;
-    Map open;    /* "register person" -> number of the spell that has not ended */
-    bool *seen;  /* by number of the spell */
-    size_t kept; /* spells that were there before this day */
+    Map open;     /* "register person" -> number of the spell that has not ended */
+    bool *seen;   /* by number of the spell */
+    size_t kept;  /* spells that were there before this day */
     bool *is_new; /* by register: this is its first run */
     Arena *scratch;
 } Update;
@@ -274,19 +274,17 @@ static ErrorCode leave(const Update *update, RegisterSpell *spell, Error *err)
     }
     int32_t death = record.batch->death_days[record.row];
     if (death != DAY_NONE && death <= update->day) {
-        spell->left_reason =
-            death == DEATH_UNDATED
-                ? S("died")
-                : str_format(update->arena, "died on %.*s",
-                             STR_ARG(day_format(update->scratch, death)));
+        spell->left_reason = death == DEATH_UNDATED
+                                 ? S("died")
+                                 : str_format(update->arena, "died on %.*s",
+                                              STR_ARG(day_format(update->scratch, death)));
         return ERR_OK;
     }
     Str evidence = {0};
     ErrorCode code = evidence_text(update, index, record, &evidence, err);
-    spell->left_reason =
-        str_format(update->arena, "\"%.*s\" is no longer true%s%.*s",
-                   STR_ARG(spec->registers[index].definition), evidence.len > 0 ? "; " : "",
-                   STR_ARG(evidence));
+    spell->left_reason = str_format(update->arena, "\"%.*s\" is no longer true%s%.*s",
+                                    STR_ARG(spec->registers[index].definition),
+                                    evidence.len > 0 ? "; " : "", STR_ARG(evidence));
     return code;
 }
 
@@ -333,10 +331,9 @@ ErrorCode register_history_update(Arena *arena, RegisterHistory *history,
 {
     int32_t day = measure_results_spec(results)->period_last;
     if (history->through != DAY_NONE && day < history->through)
-        return error_set(err, ERR_REFUSED,
-                         "the history of the registers stands at %.*s: %.*s is before it",
-                         STR_ARG(day_format(arena, history->through)),
-                         STR_ARG(day_format(arena, day)));
+        return error_set(
+            err, ERR_REFUSED, "the history of the registers stands at %.*s: %.*s is before it",
+            STR_ARG(day_format(arena, history->through)), STR_ARG(day_format(arena, day)));
     if (history->through == day)
         undo_day(history, arena, day);
     history->through = day;

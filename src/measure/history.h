@@ -4,11 +4,12 @@
  * A register is worked out for a day. What the history keeps is what changed between two of those
  * days: a spell a person and register, with the day on which a run first found the person there and
  * the reason in words (the values and events of the register's evidence, with their own dates), and
- * the day on which a run first did not, with the reason. Who is there on the first run of a register
- * was there before anybody looked: that is no movement.
+ * the day on which a run first did not, with the reason. Who is there on the first run of a
+ * register was there before anybody looked: that is no movement.
  *
  * The same day may be run again, with other records or definitions: what the last run of that day
- * wrote is undone first. An earlier day than the last is refused, as it would rewrite what happened.
+ * wrote is undone first. An earlier day than the last is refused, as it would rewrite what
+ * happened.
  *
  * One file, NDJSON, replaced whole and durably: first {"history": 1, "through": day}, then a line a
  * register {"register", "since"} and a spell {"register", "person", "entered", "reason", "first",

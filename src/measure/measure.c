@@ -100,11 +100,11 @@ ErrorCode indicator_decide(CqlEval *eval, const IndicatorPlan *plan, MeasureAnsw
         code = is_true(eval, plan->exception, &is_excepted, err);
     if (code != ERR_OK)
         return code;
-    *ret_answer = !is_denominator                      ? ANSWER_OUTSIDE
-                  : is_excluded                        ? ANSWER_EXCLUDED
-                  : is_excepted                        ? ANSWER_EXCEPTED
+    *ret_answer = !is_denominator                       ? ANSWER_OUTSIDE
+                  : is_excluded                         ? ANSWER_EXCLUDED
+                  : is_excepted                         ? ANSWER_EXCEPTED
                   : (is_numerator != plan->is_decrease) ? ANSWER_ACHIEVED
-                                                       : ANSWER_GAP;
+                                                        : ANSWER_GAP;
     return ERR_OK;
 }
 
@@ -117,8 +117,8 @@ static ErrorCode ask_indicator(const Visit *visit, size_t index, uint32_t row, E
     const MeasureResults *results = visit->run->results;
     const MeasureExceptions *exceptions = visit->run->exceptions;
     MeasureAnswer answer;
-    ErrorCode code = indicator_decide(visit->worker->eval, &visit->run->plan->indicators[index],
-                                      &answer, err);
+    ErrorCode code =
+        indicator_decide(visit->worker->eval, &visit->run->plan->indicators[index], &answer, err);
     if (code != ERR_OK || answer == ANSWER_OUTSIDE)
         return code;
     if (answer == ANSWER_GAP && exceptions != NULL &&
@@ -141,8 +141,8 @@ static ErrorCode ask_person(const Visit *visit, const uint64_t *candidates, uint
         bool is_in = plan->registers[i].is_true_without;
         ErrorCode code = ERR_OK;
         if ((candidates[i * words + row / 64] >> (row % 64) & 1) != 0)
-            code = is_true(visit->worker->eval, (int64_t)plan->registers[i].definition, &is_in,
-                           err);
+            code =
+                is_true(visit->worker->eval, (int64_t)plan->registers[i].definition, &is_in, err);
         if (code != ERR_OK)
             return code;
         if (!is_in)

@@ -22,6 +22,7 @@
 #include "measure/evaluate.h"
 #include "measure/pass.h"
 #include "measure/report.h"
+#include "measure/statistic.h"
 #include "store/store.h"
 
 /* A register: the persons for whom a CQL definition is true. */
@@ -134,8 +135,8 @@ typedef struct MeasureResults MeasureResults;
 
 typedef struct {
     size_t threads;
-    Progress *progress; /* may be NULL */
-    DiagList *diags;    /* findings about persons, in order of partition and row */
+    Progress *progress;                  /* may be NULL */
+    DiagList *diags;                     /* findings about persons, in order of partition and row */
     const MeasureExceptions *exceptions; /* may be NULL */
 } MeasureOptions;
 

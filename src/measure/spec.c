@@ -394,8 +394,8 @@ ErrorCode measure_source_plan(Arena *arena, const MeasureSource *source, DiagLis
 {
     const MeasureSpec *spec = source->spec;
     CqlParameter *parameters = ARENA_ARRAY(arena, CqlParameter, source->parameter_count + 1);
-    parameters[0] = (CqlParameter){.name = S("Measurement Period"),
-                                   .value = measure_period_text(spec, arena)};
+    parameters[0] =
+        (CqlParameter){.name = S("Measurement Period"), .value = measure_period_text(spec, arena)};
     for (size_t i = 0; i < source->parameter_count; i++)
         parameters[i + 1] = source->parameters[i];
     int32_t year;

@@ -103,7 +103,7 @@ MUST_USE ErrorCode programme_run(Arena *arena, const Programme *programme,
 
 /* The rate of an indicator with Wilson's score interval at 95 %. */
 typedef struct {
-    uint64_t eligible; /* denominator less exclusions */
+    uint64_t eligible; /* denominator less exclusions and exceptions */
     uint64_t achieved;
     double rate; /* of eligible; 0 when nobody is */
     double low;

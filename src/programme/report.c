@@ -48,12 +48,11 @@ static ErrorCode write_answers(PersonWriter *writer, size_t partition, Record re
         code = measure_evidence(&ask, i, record, &evidence, err);
         if (code != ERR_OK)
             return code;
-        int64_t status = measure_is_in(measures, POPULATION_GAP, i, partition, record.row) ? 1
-                         : measure_is_in(measures, POPULATION_EXCLUSION, i, partition, record.row)
-                             ? 2
-                         : measure_is_in(measures, POPULATION_EXCEPTION, i, partition, record.row)
-                             ? 3
-                             : 0;
+        int64_t status =
+            measure_is_in(measures, POPULATION_GAP, i, partition, record.row)         ? 1
+            : measure_is_in(measures, POPULATION_EXCLUSION, i, partition, record.row) ? 2
+            : measure_is_in(measures, POPULATION_EXCEPTION, i, partition, record.row) ? 3
+                                                                                      : 0;
         json_array_begin(writer->json);
         json_int(writer->json, (int64_t)i);
         json_int(writer->json, status);

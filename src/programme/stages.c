@@ -1,6 +1,4 @@
 /* The stages load, measure and settle: each does its work and says in JSON what came of it. */
-#include <math.h>
-
 #include "programme/programme_int.h"
 
 /* --- load --- */
@@ -52,24 +50,14 @@ ErrorCode stage_load(Run *run, Str *ret_json, Error *err)
 
 /* --- measure --- */
 
-/* Wilson (1927), the score interval at 95 %: with n eligible and the proportion p,
-   (p + z²/2n ± z √(p(1-p)/n + z²/4n²)) / (1 + z²/n). Unlike the normal one it stays within 0 and
-   1, and says something of an indicator that everybody achieves. */
 IndicatorRate programme_rate(const MeasureResults *results, size_t indicator)
 {
     IndicatorRate rate = {.achieved = measure_count(results, POPULATION_NUMERATOR, indicator)};
     rate.eligible = rate.achieved + measure_count(results, POPULATION_GAP, indicator);
-    if (rate.eligible == 0)
-        return rate;
-    const double z = 1.959963984540054;
-    double n = (double)rate.eligible;
-    double p = (double)rate.achieved / n;
-    double middle = p + z * z / (2 * n);
-    double half = z * sqrt(p * (1 - p) / n + z * z / (4 * n * n));
-    double whole = 1 + z * z / n;
-    rate.rate = p;
-    rate.low = fmax(0, (middle - half) / whole);
-    rate.high = fmin(1, (middle + half) / whole);
+    MeasureInterval interval = measure_wilson(rate.achieved, rate.eligible);
+    rate.rate = interval.rate;
+    rate.low = interval.low;
+    rate.high = interval.high;
     return rate;
 }
 
@@ -276,7 +264,7 @@ static PracticeCounts count_by_practice(Run *run)
     ASSERT(COUNT_OF(populations) == COUNTS_OF_INDICATOR);
     size_t rows = practice_count(run->practices) + 1;
     PracticeCounts counts = {.width = 1 + spec->register_count +
-                                       COUNTS_OF_INDICATOR * spec->indicator_count};
+                                      COUNTS_OF_INDICATOR * spec->indicator_count};
     counts.counts = ARENA_ZARRAY(run->arena, uint64_t, rows * counts.width);
     for (size_t part = 0; part < store_partition_count(run->store); part++)
         for (uint32_t row = 0; row < store_partition_persons(run->store, part); row++) {
