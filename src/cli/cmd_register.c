@@ -1,6 +1,5 @@
 /* braid register: who is on a programme's registers, how common that is, and who came and went. */
 #include "cli/cli_view.h"
-#include "measure/algebra.h"
 
 /* --- groups of persons --- */
 

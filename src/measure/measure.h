@@ -194,3 +194,8 @@ MUST_USE ErrorCode measure_register_evidence(const MeasureAsk *ask, size_t regis
                                              Record record, EvidenceVec *ret_evidence, Error *err);
 /* The CQL parameter "Measurement Period" of the spec, for cql_plan_create: whole days. */
 Str measure_period_text(const MeasureSpec *spec, Arena *arena);
+
+/* Further parts of this facade, which rest on what stands above. */
+#include "measure/algebra.h"
+#include "measure/gaps.h"
+#include "measure/history.h"

@@ -28,7 +28,6 @@
 #include "contract/contract.h"
 #include "intake/intake.h"
 #include "ledger/ledger.h"
-#include "measure/history.h"
 #include "measure/measure.h"
 #include "settle/settle.h"
 
