@@ -12,7 +12,7 @@ from pathlib import Path
 LAYERS = [
     ["base"],
     ["terms", "ledger"],
-    ["fhir"],
+    ["fhir", "pay"],
     ["store", "cql"],
     ["intake", "identity", "attribution"],
     ["measure", "synth"],

@@ -31,6 +31,35 @@ struct XmlNode {
     uint32_t line;
 };
 
+/* --- writing --- */
+
+enum { XML_WRITER_DEPTH_MAX = 32 };
+
+/* Elements with two spaces an indentation; those with text stand on one line. Names must be valid;
+   texts are escaped, and what XML cannot hold (control characters, bytes that are not UTF-8)
+   becomes U+FFFD. */
+typedef struct {
+    StrBuf *out;
+    const char *open[XML_WRITER_DEPTH_MAX];
+    size_t depth;
+    bool is_tag_open; /* its > is not written yet */
+} XmlWriter;
+
+/* With the XML declaration. */
+void xml_writer_init(XmlWriter *xml, StrBuf *out);
+void xml_begin(XmlWriter *xml, const char *name);
+/* Of the element that was begun last, before anything else of it. */
+void xml_put_attribute(XmlWriter *xml, const char *name, Str value);
+void xml_end(XmlWriter *xml);
+/* Ends the element that was begun last with nothing in it but text. */
+void xml_end_text(XmlWriter *xml, Str text);
+/* An element with nothing but text. */
+void xml_put(XmlWriter *xml, const char *name, Str text);
+/* The text as it may stand in XML or HTML, in content and in attributes. */
+void xml_escape(StrBuf *out, Str text);
+
+/* --- reading --- */
+
 /* False, with a finding that names the line, when the text is no well-formed XML. */
 bool xml_parse(Arena *arena, Str text, Str file, DiagList *diags, XmlNode **ret_root);
 /* The first element of that name within it (an empty name: of any name), and the next one behind
