@@ -200,7 +200,7 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < 2; i++)
         c.sides[i].libraries = cql_libraries_create(c.arena);
     int parts = read_arguments(&c, argc, argv);
-    bool ok = parts >= 1 && !c.failed && fixture_finish(&c.fixture, &c.err) &&
+    bool ok = fixture_finish(&c.fixture, &c.err) && parts >= 1 && !c.failed &&
               make_plan(&c, &c.sides[0]) && make_plan(&c, &c.sides[1]);
     show(&c.diags);
     if (ok)
