@@ -176,7 +176,8 @@ static void evaluate(Job *job)
 {
     MeasureReportFrame frame = {.period = measure_set_period(job->set),
                                 .date = S("2027-01-01T00:00:00Z"),
-                                .reporter = S("Braid")};
+                                .reporter = S("Braid"),
+                                .omits_supplements = true};
     MeasureWorker *worker = measure_worker_create(job->set);
     MeasureTally tally;
     StrBuf out;
@@ -196,6 +197,17 @@ static void evaluate(Job *job)
     measure_worker_destroy(worker);
 }
 
+/* Populations alone, without any report. */
+static void decide(Job *job)
+{
+    MeasureWorker *worker = measure_worker_create(job->set);
+    for (uint32_t row = 0; row < job->batch->person_count; row++) {
+        measure_worker_begin(worker, (Record){.batch = job->batch, .row = row});
+        (void)measure_worker_ask(worker, 0);
+    }
+    measure_worker_destroy(worker);
+}
+
 static void measure_one(const MeasureContent *content, Str ig, const char *name)
 {
     Arena *keep = arena_create(0);
@@ -211,6 +223,8 @@ static void measure_one(const MeasureContent *content, Str ig, const char *name)
         double planned = bench_seconds();
         evaluate(&job);
         double end = bench_seconds();
+        decide(&job);
+        double decided = bench_seconds();
         double each = 1e6 / job.batch->person_count;
         if (run == 0)
             printf("%s: %u persons, %zu resources, %zu bytes of JSON, %zu in the numerator, %zu "
@@ -226,6 +240,8 @@ static void measure_one(const MeasureContent *content, Str ig, const char *name)
         bench_figure(label, (planned - read) * each, "us/person");
         (void)snprintf(label, sizeof label, "%s, records to reports", name);
         bench_figure(label, (end - planned) * each, "us/person");
+        (void)snprintf(label, sizeof label, "%s, records to populations", name);
+        bench_figure(label, (decided - end) * each, "us/person");
         arena_destroy(arena);
     }
     arena_destroy(keep);

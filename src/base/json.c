@@ -144,8 +144,32 @@ static void add_escape(StrBuf *out, Str bytes)
     }
 }
 
+/* How much from the start stands for itself; what is left needs a closer look. */
+static size_t plain_length(Str value)
+{
+    size_t at = 0;
+    while (at < value.len) {
+        unsigned char c = (unsigned char)value.ptr[at];
+        if (c < 0x20 || c > 0x7e || c == '"' || c == '\\' || c == '<')
+            break;
+        at++;
+    }
+    return at;
+}
+
 static void add_quoted(StrBuf *out, Str value)
 {
+    if (plain_length(value) == value.len) {
+        char *to = strbuf_reserve(out, value.len + 2);
+        if (to == NULL)
+            return;
+        to[0] = '"';
+        if (value.len > 0)
+            memcpy(to + 1, value.ptr, value.len);
+        to[value.len + 1] = '"';
+        out->len += value.len + 2;
+        return;
+    }
     strbuf_add_char(out, '"');
     size_t from = 0;
     size_t at = 0;
@@ -188,8 +212,17 @@ void json_raw(JsonWriter *json, Str value)
 
 void json_int(JsonWriter *json, int64_t value)
 {
+    char digits[20];
+    size_t at = sizeof digits;
+    uint64_t left = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
     before_value(json);
-    strbuf_printf(json->out, "%lld", (long long)value);
+    do {
+        digits[--at] = (char)('0' + left % 10);
+        left /= 10;
+    } while (left > 0);
+    if (value < 0)
+        strbuf_add_char(json->out, '-');
+    strbuf_add(json->out, (Str){.ptr = digits + at, .len = sizeof digits - at});
 }
 
 void json_bool(JsonWriter *json, bool value)

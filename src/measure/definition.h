@@ -58,6 +58,7 @@ typedef struct {
     Str reference; /* of an observation, numerator or denominator: id of the population it rests on
                     */
     MeasureAggregate aggregate; /* of an observation */
+    Str head;                   /* its JSON in a report, up to the count */
 } MeasurePopulation;
 
 typedef struct {
@@ -90,6 +91,7 @@ typedef struct {
     size_t stratifier_count;
     uint32_t number; /* in Measure.group, from 0 */
     uint32_t line;
+    Str head; /* its JSON in a report, up to the populations */
 } MeasureGroup;
 
 enum { MEASURE_POPULATIONS_MAX = 32 };
@@ -133,6 +135,9 @@ bool measure_part_find(Str code, MeasurePart *ret_part);
 Str measure_name(const Measure *measure);
 /* "Group_1", or "group 1" where the group has no id. */
 Str measure_group_name(Arena *arena, const MeasureGroup *group);
+
+/* What of a group is the same in all of its reports (report.c). */
+void measure_render_heads(Arena *arena, MeasureGroup *group, MeasurePopulation *populations);
 
 /* Reads a Measure resource. Findings name file, line and element; a group with an error is left
    out, false when nothing is left of the measure. */

@@ -442,6 +442,8 @@ static bool read_group(const Reader *reader, Place measure, Place of, MeasureGro
             read_stratifier(reader, item(reader, member(reader, of, S("stratifier")), i));
     group.stratifiers = stratifiers;
     group.stratifier_count = count;
+    if (has_scoring)
+        measure_render_heads(reader->arena, &group, populations);
     *ret_group = group;
     return reader->diags->counts[SEVERITY_ERROR] == errors;
 }

@@ -5,6 +5,8 @@
 
 #define DEQM(name) "http://hl7.org/fhir/us/davinci-deqm/StructureDefinition/" name
 
+enum { ID_BYTES = 19 };
+
 typedef struct {
     JsonWriter json;
     Arena *arena;
@@ -43,9 +45,20 @@ bool measure_report_find(Str name, MeasureReportKind *ret_kind)
 
 Str measure_report_id(Arena *arena, const Measure *measure, MeasurePeriod period, Str person)
 {
-    Str key = str_format(arena, "%.*s|%.*s|%.*s|%.*s", STR_ARG(measure->url),
-                         STR_ARG(measure_name(measure)), STR_ARG(period.start), STR_ARG(person));
-    return str_format(arena, "mr-%016llx", (unsigned long long)str_hash(key));
+    static const char digits[] = "0123456789abcdef";
+    Str parts[] = {measure->url, measure_name(measure), period.start, person};
+    char *id = arena_alloc(arena, ID_BYTES);
+    StrBuf key;
+    strbuf_init(&key, arena, 0);
+    for (size_t i = 0; i < COUNT_OF(parts); i++) {
+        strbuf_add(&key, parts[i]);
+        strbuf_add_char(&key, '|');
+    }
+    uint64_t hash = str_hash(strbuf_str(&key));
+    memcpy(id, "mr-", 3);
+    for (size_t i = 0; i < 16; i++)
+        id[3 + i] = digits[hash >> (60 - 4 * i) & 15];
+    return (Str){.ptr = id, .len = ID_BYTES};
 }
 
 /* --- parts of all kinds --- */
@@ -93,22 +106,14 @@ static void write_populations(Report *report, const MeasureGroup *group,
     json_key(json, S("population"));
     json_array_begin(json);
     for (size_t i = 0; i < group->population_count; i++) {
-        const MeasurePopulation *each = &group->populations[i];
-        json_object_begin(json);
-        if (!str_is_empty(each->id))
-            json_member_str(json, S("id"), each->id);
-        json_key(json, S("code"));
-        write_concept(report, S("http://terminology.hl7.org/CodeSystem/measure-population"),
-                      measure_part_code(each->part), measure_part_display(each->part));
-        json_member_int(json, S("count"), (int64_t)tally->counts[i]);
+        json_raw(json, group->populations[i].head);
+        json->after_key = true; /* the head ends with the key of the count */
+        json_int(json, (int64_t)tally->counts[i]);
         if (!str_is_empty(list_prefix)) {
-            json_key(json, S("subjectResults"));
-            json_object_begin(json);
-            json_member_str(json, S("reference"),
-                            str_format(report->arena, "#%.*s-%zu", STR_ARG(list_prefix), i + 1));
-            json_object_end(json);
+            Str list = str_format(report->arena, "#%.*s-%zu", STR_ARG(list_prefix), i + 1);
+            strbuf_printf(json->out, ",\"subjectResults\":{\"reference\":\"%.*s\"}", STR_ARG(list));
         }
-        json_object_end(json);
+        strbuf_add_char(json->out, '}');
     }
     json_array_end(json);
 }
@@ -198,6 +203,47 @@ static void write_group_extensions(Report *report, const MeasureGroup *group)
     json_array_end(json);
 }
 
+/* The text of an object that is still open, without the brace that would end it. */
+static Str take_open(Report *report)
+{
+    return str_copy(report->arena, strbuf_str(report->json.out));
+}
+
+static void render_population(Report *report, MeasurePopulation *population)
+{
+    StrBuf text;
+    strbuf_init(&text, report->arena, 0);
+    json_writer_init(&report->json, &text, false);
+    JsonWriter *json = &report->json;
+    json_object_begin(json);
+    if (!str_is_empty(population->id))
+        json_member_str(json, S("id"), population->id);
+    json_key(json, S("code"));
+    write_concept(report, S("http://terminology.hl7.org/CodeSystem/measure-population"),
+                  measure_part_code(population->part), measure_part_display(population->part));
+    json_key(json, S("count"));
+    population->head = take_open(report);
+}
+
+void measure_render_heads(Arena *arena, MeasureGroup *group, MeasurePopulation *populations)
+{
+    Report report = {.arena = arena};
+    StrBuf text;
+    for (size_t i = 0; i < group->population_count; i++)
+        render_population(&report, &populations[i]);
+    strbuf_init(&text, arena, 0);
+    json_writer_init(&report.json, &text, false);
+    json_object_begin(&report.json);
+    if (!str_is_empty(group->id))
+        json_member_str(&report.json, S("id"), group->id);
+    write_group_extensions(&report, group);
+    if (!str_is_empty(group->title)) {
+        json_key(&report.json, S("code"));
+        write_text_concept(&report, group->title);
+    }
+    group->head = take_open(&report);
+}
+
 static void write_groups(Report *report, const MeasureTally *tally, bool has_lists)
 {
     JsonWriter *json = &report->json;
@@ -207,13 +253,9 @@ static void write_groups(Report *report, const MeasureTally *tally, bool has_lis
         const MeasureGroup *group = &report->measure->groups[i];
         const GroupTally *each = &tally->groups[i];
         json_object_begin(json);
-        if (!str_is_empty(group->id))
-            json_member_str(json, S("id"), group->id);
-        write_group_extensions(report, group);
-        if (!str_is_empty(group->title)) {
-            json_key(json, S("code"));
-            write_text_concept(report, group->title);
-        }
+        /* The head is an object whose members go on here. */
+        strbuf_add(json->out, str_slice(group->head, 1, group->head.len));
+        json->has_items[json->depth] = true;
         write_populations(report, group, &each->all,
                           has_lists ? str_format(report->arena, "list-%zu", i + 1) : S(""));
         write_score(report, group, &each->all);
@@ -401,6 +443,16 @@ static void write_counted_references(Report *report, const MeasureTally *tally)
 
 /* --- one person --- */
 
+static void write_reference(Report *report, Str type, Str id)
+{
+    char *text = arena_alloc(report->arena, type.len + id.len + 1);
+    memcpy(text, type.ptr, type.len);
+    text[type.len] = '/';
+    memcpy(text + type.len + 1, id.ptr, id.len);
+    json_member_str(&report->json, S("reference"),
+                    (Str){.ptr = text, .len = type.len + id.len + 1});
+}
+
 /* The populations that an evaluated resource is counted in. */
 static void write_population_references(Report *report, const MeasureResult *result,
                                         FhirNode resource)
@@ -441,17 +493,14 @@ static void write_evaluated(Report *report, MeasureWorker *worker, Record record
     json_key(json, S("evaluatedResource"));
     json_array_begin(json);
     json_object_begin(json);
-    json_member_str(json, S("reference"),
-                    str_format(report->arena, "Patient/%.*s", STR_ARG(record_person_id(record))));
+    write_reference(report, S("Patient"), record_person_id(record));
     json_object_end(json);
     VEC_FOREACH (CqlEvent, event, &events) {
         if (event->type == FHIR_TYPE_Patient || str_is_empty(event->id))
             continue;
         json_object_begin(json);
         write_population_references(report, result, event->resource);
-        json_member_str(json, S("reference"),
-                        str_format(report->arena, "%.*s/%.*s", STR_ARG(fhir_type_name(event->type)),
-                                   STR_ARG(event->id)));
+        write_reference(report, fhir_type_name(event->type), event->id);
         json_object_end(json);
     }
     json_array_end(json);
@@ -468,9 +517,9 @@ void measure_report_person(const MeasureReportFrame *frame, MeasureReportKind ki
     json_writer_init(&report.json, out, false);
     Str person = record_person_id(record);
     begin_report(&report, kind, person);
-    if (kind == REPORT_INDIVIDUAL) {
+    if (kind == REPORT_INDIVIDUAL && !frame->omits_supplements) {
         write_person_supplements(&report, measure_worker_supplements(worker, measure));
-    } else {
+    } else if (kind == REPORT_DATA_COLLECTION) {
         json_key(&report.json, S("extension"));
         json_array_begin(&report.json);
         json_object_begin(&report.json);

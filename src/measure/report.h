@@ -74,6 +74,7 @@ typedef struct {
     MeasurePeriod period;
     Str date;     /* dateTime of the report */
     Str reporter; /* a reference such as "Organization/a", or a name */
+    bool omits_supplements;
 } MeasureReportFrame;
 
 /* One person's, of one measure: the worker has turned to the person and asked only this measure
