@@ -154,7 +154,7 @@ ExitCode cmd_measure_check(Cli *cli)
 
 /* --- evaluate --- */
 
-enum { TEXT_FILES = 3 };
+enum { TEXT_FILES = 4, ATTRIBUTION_MONTHS = 24 };
 
 typedef struct {
     Cli *cli;
@@ -166,7 +166,7 @@ typedef struct {
     MeasurePeriod period;
     MeasureReportFrame frame;
     bool kinds[REPORT_KIND_COUNT];
-    IoFile files[TEXT_FILES]; /* individual, data collection, persons */
+    IoFile files[TEXT_FILES]; /* individual, data collection, persons, gaps */
     Str paths[TEXT_FILES];
     MeasureSet *set;
     MeasurePopulations *populations;
@@ -243,11 +243,12 @@ static ErrorCode find_period(Evaluation *evaluation)
 
 static ErrorCode open_files(Evaluation *evaluation)
 {
-    static const Str names[TEXT_FILES] = {
-        STR_INIT("individual.ndjson"), STR_INIT("data-collection.ndjson"), STR_INIT("persons.csv")};
+    static const Str names[TEXT_FILES] = {STR_INIT("individual.ndjson"),
+                                          STR_INIT("data-collection.ndjson"),
+                                          STR_INIT("persons.csv"), STR_INIT("gaps.csv")};
     Cli *cli = evaluation->cli;
     bool wanted[TEXT_FILES] = {evaluation->kinds[REPORT_INDIVIDUAL],
-                               evaluation->kinds[REPORT_DATA_COLLECTION], true};
+                               evaluation->kinds[REPORT_DATA_COLLECTION], true, true};
     if (io_make_dirs(evaluation->out, &cli->err) != ERR_OK)
         return cli->err.code;
     for (size_t i = 0; i < TEXT_FILES; i++) {
@@ -256,14 +257,20 @@ static ErrorCode open_files(Evaluation *evaluation)
             io_create(evaluation->paths[i], &evaluation->files[i], &cli->err) != ERR_OK)
             return cli->err.code;
     }
-    Str head = measure_pass_persons_head();
-    return io_write(&evaluation->files[TEXT_FILES - 1], head.ptr, head.len, &cli->err);
+    Str persons = measure_pass_persons_head();
+    Str gaps = measure_pass_gaps_head();
+    if (io_write(&evaluation->files[2], persons.ptr, persons.len, &cli->err) != ERR_OK)
+        return cli->err.code;
+    return io_write(&evaluation->files[3], gaps.ptr, gaps.len, &cli->err);
 }
 
 static ErrorCode write_text(void *context, MeasurePassWants kind, Str text, Error *err)
 {
     Evaluation *evaluation = context;
-    size_t at = kind == PASS_INDIVIDUAL ? 0 : kind == PASS_DATA_COLLECTION ? 1 : 2;
+    size_t at = kind == PASS_INDIVIDUAL        ? 0
+                : kind == PASS_DATA_COLLECTION ? 1
+                : kind == PASS_PERSONS         ? 2
+                                               : 3;
     return io_write(&evaluation->files[at], text.ptr, text.len, err);
 }
 
@@ -273,6 +280,12 @@ static ErrorCode run_pass(Evaluation *evaluation)
     int64_t threads = (int64_t)threads_available();
     if (cli_number(cli, OPTION_THREADS, 1, LIMIT_THREADS_MAX, &threads) != ERR_OK)
         return cli->err.code;
+    /* The practice with most encounters in two years, as the starter programme has it. */
+    static const AttributionRule rule = {
+        .method = ATTRIBUTION_BY_PLURALITY_OF_ENCOUNTERS,
+        .months = ATTRIBUTION_MONTHS,
+        .ties = {ATTRIBUTION_TIE_LATEST_ENCOUNTER, ATTRIBUTION_TIE_ORGANISATION_ID},
+        .tie_count = 2};
     MeasureSetOptions options = {.content = evaluation->content,
                                  .measures = evaluation->measures.items,
                                  .measure_count = evaluation->measures.count,
@@ -284,7 +297,8 @@ static ErrorCode run_pass(Evaluation *evaluation)
     MeasurePassOptions pass = {.threads = (size_t)threads,
                                .progress = cli_progress(cli),
                                .diags = &evaluation->diags,
-                               .wants = PASS_PERSONS | PASS_SUPPLEMENTS,
+                               .wants = PASS_PERSONS | PASS_GAPS | PASS_SUPPLEMENTS,
+                               .attribution = &rule,
                                .frame = &evaluation->frame,
                                .on_text = write_text,
                                .context = evaluation};

@@ -130,6 +130,8 @@ static void add_library(MeasureContent *content, const JsonValue *resource, Str 
                         .version = json_find_text(resource, S("version"))};
     const JsonValue *attachment = find_content(resource, S("text/cql"));
     if (attachment == NULL)
+        attachment = find_content(resource, S("application/elm+json"));
+    if (attachment == NULL)
         return; /* model info, or a manifest; one that is needed will be missed where it is named */
     if (str_eq(name.name, S("FHIRHelpers")))
         return; /* part of the engine */

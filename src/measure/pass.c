@@ -4,7 +4,10 @@
 #include "base/threads.h"
 #include "measure/measure_int.h"
 
-enum { TEXT_KINDS = 3, PARTITIONS_A_ROUND = 4 };
+enum { TEXT_KINDS = 4, PARTITIONS_A_ROUND = 4 };
+
+static const MeasurePassWants text_kinds[TEXT_KINDS] = {PASS_INDIVIDUAL, PASS_DATA_COLLECTION,
+                                                        PASS_PERSONS, PASS_GAPS};
 
 /* What one partition gave. */
 typedef struct {
@@ -13,7 +16,7 @@ typedef struct {
     size_t words;
     uint32_t persons;
     DiagList diags;
-    StrBuf texts[TEXT_KINDS]; /* by bit of MeasurePassWants */
+    StrBuf texts[TEXT_KINDS];
     MeasureTally *tallies;
     uint64_t failed;
 } Part;
@@ -128,7 +131,11 @@ static ErrorCode find_candidates(const Pass *pass, size_t partition, size_t meas
 
 static StrBuf *text_of(Part *part, MeasurePassWants kind)
 {
-    return &part->texts[kind == PASS_INDIVIDUAL ? 0 : kind == PASS_DATA_COLLECTION ? 1 : 2];
+    for (size_t i = 0; i < TEXT_KINDS; i++)
+        if (text_kinds[i] == kind)
+            return &part->texts[i];
+    ASSERT(false);
+    return NULL;
 }
 
 static void add_cell(StrBuf *out, Str text)
@@ -163,7 +170,8 @@ static const MeasurePart columns[] = {
 
 Str measure_pass_persons_head(void)
 {
-    return S("measure,group,person,standing,initial-population,denominator,denominator-exclusion,"
+    return S("measure,group,person,practice,standing,initial-population,denominator,denominator-"
+             "exclusion,"
              "denominator-exception,numerator,numerator-exclusion,measure-population,"
              "measure-population-exclusion,observations\n");
 }
@@ -184,7 +192,45 @@ static void add_observations(StrBuf *out, const MeasureGroup *group,
         }
 }
 
-static void add_rows(StrBuf *out, const Measure *measure, Str person, const MeasureResult *result)
+Str measure_pass_gaps_head(void)
+{
+    return S("practice,measure,group,person\n");
+}
+
+static void add_gaps(StrBuf *out, const Measure *measure, Str person, Str practice,
+                     const MeasureResult *result)
+{
+    for (size_t i = 0; i < measure->group_count; i++) {
+        const MeasureGroup *group = &measure->groups[i];
+        if (measure_standing(group, &result->groups[i]) != STANDING_GAP)
+            continue;
+        Str cells[] = {practice, measure_name(measure), measure_group_name(out->arena, group),
+                       person};
+        for (size_t j = 0; j < COUNT_OF(cells); j++) {
+            add_cell(out, cells[j]);
+            strbuf_add_char(out, j + 1 < COUNT_OF(cells) ? ',' : '\n');
+        }
+    }
+}
+
+/* Who answers for the person on the day after the period; empty: nobody. */
+static Str practice_of(const Pass *pass, Record record, Arena *arena)
+{
+    const AttributionRule *rule = pass->options->attribution;
+    Moment end;
+    if (rule == NULL || !moment_parse(measure_set_period(pass->out->set).end, &end))
+        return S("");
+    int32_t day = moment_day(end);
+    if (end.precision < PRECISION_DAY)
+        day = day_add_months(day, end.precision == PRECISION_YEAR ? 12 : 1) - 1;
+    AttributionDecision decision = attribution_decide(rule, record, day + 1, arena);
+    if (decision.organisation == CONCEPT_NONE)
+        return S("");
+    return concept_dict_name(record.batch->dict, decision.organisation).code;
+}
+
+static void add_rows(StrBuf *out, const Measure *measure, Str person, Str practice,
+                     const MeasureResult *result)
 {
     for (size_t i = 0; i < measure->group_count; i++) {
         const MeasureGroup *group = &measure->groups[i];
@@ -196,6 +242,8 @@ static void add_rows(StrBuf *out, const Measure *measure, Str person, const Meas
         add_cell(out, measure_group_name(out->arena, group));
         strbuf_add_char(out, ',');
         add_cell(out, person);
+        strbuf_add_char(out, ',');
+        add_cell(out, practice);
         strbuf_printf(out, ",%.*s", STR_ARG(measure_standing_name(measure_standing(group, found))));
         for (size_t j = 0; j < COUNT_OF(columns); j++) {
             int population = measure_group_find(group, columns[j]);
@@ -257,6 +305,7 @@ static void ask_person(const Pass *pass, Part *part, MeasureWorker *worker, Reco
     const MeasureSet *set = pass->out->set;
     uint32_t row = record.row;
     bool writes = (pass->options->wants & (PASS_INDIVIDUAL | PASS_DATA_COLLECTION)) != 0;
+    Str practice = {0};
     measure_worker_begin(worker, record);
     for (size_t i = 0; i < measure_set_count(set); i++) {
         const Measure *measure = measure_set_measure(set, i);
@@ -274,8 +323,13 @@ static void ask_person(const Pass *pass, Part *part, MeasureWorker *worker, Reco
         if (!result->is_in)
             continue;
         keep_bits(pass, part, i, row, result);
+        if ((pass->options->wants & (PASS_PERSONS | PASS_GAPS)) != 0 && practice.ptr == NULL)
+            practice = practice_of(pass, record, part->arena);
         if ((pass->options->wants & PASS_PERSONS) != 0)
-            add_rows(text_of(part, PASS_PERSONS), measure, record_person_id(record), result);
+            add_rows(text_of(part, PASS_PERSONS), measure, record_person_id(record), practice,
+                     result);
+        if ((pass->options->wants & PASS_GAPS) != 0)
+            add_gaps(text_of(part, PASS_GAPS), measure, record_person_id(record), practice, result);
         if (writes) {
             write_reports(pass, part, worker, i, record);
             measure_worker_begin(worker, record);
@@ -334,8 +388,6 @@ static bool visit(void *context, size_t worker, size_t item)
 /* Passes on what a partition gave, and gives its memory back. */
 static ErrorCode take_part(const Pass *pass, Part *part, Error *err)
 {
-    static const MeasurePassWants kinds[TEXT_KINDS] = {PASS_INDIVIDUAL, PASS_DATA_COLLECTION,
-                                                       PASS_PERSONS};
     ErrorCode code = ERR_OK;
     diag_append(pass->options->diags, &part->diags);
     pass->out->failed += part->failed;
@@ -346,7 +398,7 @@ static ErrorCode take_part(const Pass *pass, Part *part, Error *err)
             code = error_set(err, ERR_LIMIT, "the reports of one partition pass %zu bytes",
                              LIMIT_STRBUF_BYTES);
         else if (part->texts[i].len > 0)
-            code = pass->options->on_text(pass->options->context, kinds[i],
+            code = pass->options->on_text(pass->options->context, text_kinds[i],
                                           strbuf_str(&part->texts[i]), err);
     return code;
 }

@@ -8,6 +8,7 @@
  */
 #pragma once
 
+#include "attribution/attribution.h"
 #include "base/progress.h"
 #include "measure/report.h"
 #include "store/store.h"
@@ -18,7 +19,8 @@ typedef enum {
     PASS_INDIVIDUAL = 1,      /* an individual report a person of a measure's initial population */
     PASS_DATA_COLLECTION = 2, /* a report of the data behind it */
     PASS_PERSONS = 4,         /* a row of the table of persons (measure_pass_persons_head) */
-    PASS_SUPPLEMENTS = 8      /* supplemental data in the sums */
+    PASS_SUPPLEMENTS = 8,     /* supplemental data in the sums */
+    PASS_GAPS = 16            /* a row of the table of gaps (measure_pass_gaps_head) */
 } MeasurePassWants;
 
 typedef struct {
@@ -27,6 +29,8 @@ typedef struct {
     DiagList *diags;    /* findings about persons, in order */
     uint32_t wants;     /* bits of MeasurePassWants */
     const MeasureReportFrame *frame;
+    /* Whose practice a person is, for the tables; NULL: nobody's. On the day after the period. */
+    const AttributionRule *attribution;
     /* Given what was written, in order of the persons; from the calling thread. May be NULL. */
     ErrorCode (*on_text)(void *context, MeasurePassWants kind, Str text, Error *err);
     void *context;
@@ -50,5 +54,6 @@ MUST_USE ErrorCode measure_pass_subjects(const MeasurePopulations *populations, 
 
 /* Head rows and rows of the tables. */
 Str measure_pass_persons_head(void);
+Str measure_pass_gaps_head(void);
 void measure_pass_summary_head(StrBuf *out);
 void measure_pass_summary_rows(const MeasureTally *tally, StrBuf *out);
