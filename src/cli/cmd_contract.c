@@ -4,10 +4,10 @@
 #include "cli/cli_int.h"
 #include "programme/programme.h"
 
-static ErrorCode read_contract(Cli *cli, const ContractKnown *known, DiagList *diags,
-                               const Contract **ret_contract)
+static ErrorCode read_contract(Cli *cli, size_t argument, const ContractKnown *known,
+                               DiagList *diags, const Contract **ret_contract)
 {
-    Str path = cli->arguments.items[0];
+    Str path = cli->arguments.items[argument];
     Str text;
     ErrorCode code = io_read_file(cli->arena, path, 0, &text, &cli->err);
     if (code == ERR_OK)
@@ -36,10 +36,17 @@ ExitCode cmd_contract_check(Cli *cli)
         known = (ContractKnown){
             .indicators = ids, .indicator_count = spec->indicator_count, .has_indicators = true};
     }
-    const Contract *contract = NULL;
-    ErrorCode code = read_contract(cli, &known, &diags, &contract);
-    if (code != ERR_OK && code != ERR_DOCUMENT)
-        return cli_fail(cli);
+    Vec(const Contract *) contracts = {0};
+    for (size_t i = 0; i < cli->arguments.count; i++) {
+        const Contract *contract = NULL;
+        ErrorCode code = read_contract(cli, i, &known, &diags, &contract);
+        if (code != ERR_OK && code != ERR_DOCUMENT)
+            return cli_fail(cli);
+        if (code == ERR_OK && contract != NULL)
+            VEC_PUSH(cli->arena, &contracts, contract);
+    }
+    if (contracts.count == cli->arguments.count)
+        contract_check_twice(contracts.items, cli->arguments.items, contracts.count, &diags);
     return cli_finish_check(cli, &diags, S("nothing is wrong with the contract"));
 }
 
@@ -48,7 +55,7 @@ ExitCode cmd_contract_explain(Cli *cli)
     DiagList diags;
     diag_init(&diags, cli->arena);
     const Contract *contract = NULL;
-    if (read_contract(cli, NULL, &diags, &contract) != ERR_OK || contract == NULL) {
+    if (read_contract(cli, 0, NULL, &diags, &contract) != ERR_OK || contract == NULL) {
         cli_show_findings(cli, &diags);
         return cli_fail(cli);
     }
@@ -146,7 +153,7 @@ ExitCode cmd_contract_graph(Cli *cli)
     DiagList diags;
     diag_init(&diags, cli->arena);
     const Contract *contract = NULL;
-    if (read_contract(cli, NULL, &diags, &contract) != ERR_OK || contract == NULL) {
+    if (read_contract(cli, 0, NULL, &diags, &contract) != ERR_OK || contract == NULL) {
         cli_show_findings(cli, &diags);
         return cli_fail(cli);
     }

@@ -268,6 +268,11 @@ void contract_explain(const Contract *contract, StrBuf *out);
 /* The part of it about one clause, by its number from 0. */
 void contract_explain_clause(const Contract *contract, size_t clause, StrBuf *out);
 
+/* Warns (rule "contract-paid-twice") of what clauses of these contracts would pay the same party
+   twice for at the same time. `files` are their names. */
+void contract_check_twice(const Contract *const *contracts, const Str *files, size_t count,
+                          DiagList *diags);
+
 /* The contract's graph as an SVG image: sources left, what is paid right. */
 void contract_draw(const Contract *contract, StrBuf *out);
 

@@ -75,7 +75,11 @@ class Generator:
             some = ["age"]  # its bands are not the words of the table
         if choice < 0.7:
             return self.input(unit, some, low, high, places)
-        return self.table(some, low, high, places)
+        cells = self.table(some, low, high, places)
+        if choice < 0.85 or some == ["age"] or len(cells) < 2:
+            return cells
+        # local prices before a national one
+        return {"first": [cells[:len(cells) // 2], self.number(low, high, places)]}
 
     def table(self, dims, low, high, places):
         if dims == ["age"]:
