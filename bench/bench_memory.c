@@ -16,6 +16,11 @@ static uint64_t number_of(const char *name, uint64_t usual)
                : usual;
 }
 
+static const char *label(Arena *arena, const char *size, const char *figure)
+{
+    return str_to_c(arena, str_format(arena, "%s: %s", size, figure));
+}
+
 int main(void)
 {
     Arena *arena = arena_create(0);
@@ -44,9 +49,12 @@ int main(void)
     printf("%.1f GB, %zu persons, %zu resources, %zu refused, %.1f s, %.1f GB spilled\n",
            (double)report.bytes / 1e9, (size_t)report.persons, (size_t)report.accepted,
            (size_t)report.refused, seconds, (double)report.spilled_bytes / 1e9);
-    bench_figure("10 GB from a pipe to store", (double)report.bytes / 1e6 / seconds, "MB/s");
-    bench_figure("10 GB: peak of memory", (double)usage.ru_maxrss / 1024, "MiB");
-    bench_figure("10 GB: store, part of NDJSON", 100.0 * (double)bytes / (double)report.bytes, "%");
+    const char *what = str_to_c(arena, str_format(arena, "%.1f GB", (double)report.bytes / 1e9));
+    bench_figure(label(arena, what, "from a pipe to store"), (double)report.bytes / 1e6 / seconds,
+                 "MB/s");
+    bench_figure(label(arena, what, "peak of memory"), (double)usage.ru_maxrss / 1024, "MiB");
+    bench_figure(label(arena, what, "store, part of NDJSON"),
+                 100.0 * (double)bytes / (double)report.bytes, "%");
     arena_destroy(arena);
     return 0;
 }

@@ -145,11 +145,22 @@ static void refuse(Worker *worker, const FhirParsed *parsed, Str rule, Str path,
                        sink_keeps_texts(worker->load->sink));
 }
 
+/* The line of an array's item is that of its file; in which column it stands there, nobody counted.
+ */
+static void put_line(const Chunk *chunk, Diag *diag)
+{
+    uint32_t line = array_line(chunk, diag->line);
+    diag->column = line == diag->line ? diag->column : 0;
+    diag->line = line;
+}
+
 /* Refuses for what the reader has found. */
 static void refuse_found(Worker *worker, const FhirParsed *parsed)
 {
     note_references(worker, parsed);
-    output_refuse(output_of(worker), parsed->finding, parsed->source_text,
+    Diag diag = *parsed->finding;
+    put_line(&worker->chunk, &diag);
+    output_refuse(output_of(worker), &diag, parsed->source_text,
                   sink_keeps_texts(worker->load->sink));
 }
 
@@ -249,6 +260,18 @@ static ErrorCode take_resource(Worker *worker, const FhirParsed *parsed, uint32_
 
 /* ---- one chunk ---- */
 
+/* Lines of an array are those of its file. */
+static void put_lines(Worker *worker, FhirParsed *parsed)
+{
+    const Chunk *chunk = &worker->chunk;
+    if (LIKELY(chunk->break_count == 0))
+        return;
+    VEC_FOREACH (Diag, diag, &worker->found.kept)
+        put_line(chunk, diag);
+    if (parsed != NULL)
+        parsed->line = array_line(chunk, parsed->line);
+}
+
 static ErrorCode parse_chunk(Worker *worker, Error *err)
 {
     const Chunk *chunk = &worker->chunk;
@@ -257,17 +280,20 @@ static ErrorCode parse_chunk(Worker *worker, Error *err)
         envelopes_open(text, &worker->opened);
         text = (Str){.ptr = worker->opened.ptr, .len = worker->opened.len};
     }
+    array_number_breaks(&worker->chunk);
     fhir_reader_begin(worker->reader, text, chunk->file, chunk->first_line, &worker->found);
     FhirParsed parsed;
     uint32_t index = 0;
     while (fhir_reader_next(worker->reader, &parsed)) {
         worker->documents += parsed.is_first;
+        put_lines(worker, &parsed);
         ErrorCode code = take_resource(worker, &parsed, index++, err);
         if (code != ERR_OK)
             return code;
     }
     /* What is not about any resource, such as a bundle without entries. */
     if (worker->found.kept.count > 0) {
+        put_lines(worker, NULL);
         diag_append(&output_of(worker)->diags, &worker->found);
         arena_reset(worker->found_arena);
         diag_init(&worker->found, worker->found_arena);

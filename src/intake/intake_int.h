@@ -58,6 +58,9 @@ typedef struct {
     uint32_t first_line;
     Str file;
     bool is_envelopes;
+    uint32_t *breaks; /* line breaks that the file does not have, between items of an array */
+    size_t break_count;
+    size_t break_capacity;
     Output *output; /* findings about what came before this text; NULL mostly */
 } Chunk;
 
@@ -84,8 +87,54 @@ Str source_file_of(const Source *source, uint32_t chunk);
 uint32_t source_chunk_count(const Source *source);
 void source_counts(const Source *source, uint64_t *ret_files, uint64_t *ret_bytes);
 uint64_t source_total_bytes(const Source *source); /* on disk; 0 when not known */
+uint32_t source_count_lines(const char *text, size_t len);
 void chunk_reserve(Chunk *chunk, size_t capacity);
 void chunk_free(Chunk *chunk);
+
+/* ---- a JSON array as documents ---- */
+
+enum { ARRAY_DEPTH_MAX = 512 };
+
+typedef enum {
+    ARRAY_BEFORE,
+    ARRAY_BETWEEN,
+    ARRAY_ITEM,
+    ARRAY_STRING,        /* within an item */
+    ARRAY_SCALAR_STRING, /* which is an item */
+    ARRAY_LOST,          /* within an item that is not understood */
+    ARRAY_BEHIND,
+    ARRAY_COMMA,
+    ARRAY_END
+} ArrayState;
+
+/* Where a cutter is. Offsets are in the text that it was given last. */
+typedef struct {
+    ArrayState state;
+    bool is_escaped;
+    bool is_behind_string;
+    bool is_behind_comma;
+    bool is_lost_found;
+    uint32_t depth;
+    uint32_t matched;
+    size_t at; /* looked at so far */
+    size_t comma;
+    size_t string; /* where the last string began */
+    size_t last;   /* behind the last item that is whole and followed by another */
+    uint64_t lists[ARRAY_DEPTH_MAX / 64];
+} ArrayCut;
+
+void array_begin(ArrayCut *cut);
+/* Goes on to the end of the chunk, to which more was added. Gives the last place where one item
+   ended and another follows, 0 if there is none. */
+size_t array_cut(ArrayCut *cut, Chunk *chunk);
+/* The same, but stops at the first such place. */
+size_t array_first(ArrayCut *cut, Chunk *chunk);
+/* The first `by` bytes are gone. */
+void array_moved(ArrayCut *cut, size_t by);
+/* Makes of the places of line breaks that were put in the lines at whose ends they are. */
+void array_number_breaks(Chunk *chunk);
+/* The line in the file of a line of the chunk, once its breaks are numbered. */
+uint32_t array_line(const Chunk *chunk, uint32_t line);
 
 /* Takes the resources (or texts) out of the envelopes of a refused file, a line each. */
 void envelopes_open(Str text, Chunk *ret_chunk);

@@ -77,6 +77,8 @@ struct Source {
     bool has_text;
     bool is_text_end;
     bool is_envelopes;
+    bool is_array;
+    ArrayCut array;
     Str text_name;
     uint32_t line;
     char *carry; /* read, but behind the cut of the last chunk */
@@ -240,6 +242,7 @@ void chunk_reserve(Chunk *chunk, size_t capacity)
 void chunk_free(Chunk *chunk)
 {
     pages_free(chunk->ptr, chunk->capacity);
+    free(chunk->breaks);
     output_destroy(chunk->output);
     *chunk = (Chunk){0};
 }
@@ -514,10 +517,7 @@ static void refuse_text(Source *source, Chunk *chunk, TextKind kind)
     else
         refuse(source, chunk,
                (Diag){.severity = SEVERITY_ERROR, .rule = S("intake-not-fhir"), .line = 1},
-               kind == TEXT_ARRAY ? S("a JSON array: give its items one a line (jq -c '.[]' makes "
-                                      "that of it), or as a "
-                                      "Bundle")
-                                  : S("this is no FHIR JSON, nor an archive of it"));
+               S("this is no FHIR JSON, nor an archive of it"));
 }
 
 /* Reads the beginning of a text into the carry and tells whether it can be FHIR JSON. */
@@ -541,7 +541,9 @@ static ErrorCode begin_text(Source *source, Chunk *chunk, bool *ret_is_json, Err
     source->has_text = true;
     source->is_envelopes = str_starts_with(str_trim(head), S("{\"file\":"));
     carry_over(source, head.ptr, head.len);
-    *ret_is_json = kind == TEXT_JSON;
+    source->is_array = kind == TEXT_ARRAY;
+    array_begin(&source->array);
+    *ret_is_json = kind == TEXT_JSON || kind == TEXT_ARRAY;
     if (*ret_is_json)
         source->byte_count += head.len;
     else
@@ -662,7 +664,7 @@ static size_t last_boundary(const char *text, size_t from, size_t len)
 }
 
 /* In lanes of bytes, which compilers make vectors of. */
-static uint32_t count_lines(const char *text, size_t len)
+uint32_t source_count_lines(const char *text, size_t len)
 {
     enum { LANES = 32, ROUNDS = 255 };
     size_t lines = 0;
@@ -681,12 +683,38 @@ static uint32_t count_lines(const char *text, size_t len)
     return (uint32_t)lines;
 }
 
+/* The same for an item of an array. */
+static ErrorCode skip_item(Source *source, Chunk *chunk, Error *err)
+{
+    for (;;) {
+        size_t held = chunk->len;
+        source->line += source_count_lines(chunk->ptr, chunk->len);
+        array_moved(&source->array, held);
+        chunk->len = 0;
+        ErrorCode code =
+            read_text(source, chunk, chunk->ptr, source->options.chunk_bytes, &chunk->len, err);
+        source->byte_count += chunk->len;
+        if (code != ERR_OK || chunk->len == 0)
+            return code;
+        size_t cut = array_first(&source->array, chunk);
+        if (cut > 0) {
+            source->line += source_count_lines(chunk->ptr, cut) - (uint32_t)chunk->break_count;
+            chunk->break_count = 0;
+            carry_over(source, chunk->ptr + cut, chunk->len - cut);
+            array_moved(&source->array, cut);
+            return ERR_OK;
+        }
+    }
+}
+
 /* Reads on to where the next document begins, keeping nothing of this one. */
 static ErrorCode skip_document(Source *source, Chunk *chunk, Error *err)
 {
     char last = 0;
     bool has_newline = false;
     size_t size = chunk->len;
+    if (source->is_array)
+        return skip_item(source, chunk, err);
     do {
         for (size_t i = 0; i < size; i++) {
             char c = chunk->ptr[i];
@@ -744,6 +772,18 @@ static void drop_cut_line(Chunk *chunk)
         chunk->len = from;
 }
 
+/* An item that is cut off is refused for itself. */
+static void check_array_end(Source *source, Chunk *chunk)
+{
+    ArrayState state = source->array.state;
+    if (source->is_array &&
+        (state == ARRAY_BETWEEN || state == ARRAY_BEHIND || state == ARRAY_COMMA))
+        refuse(
+            source, chunk,
+            (Diag){.severity = SEVERITY_WARNING, .rule = S("intake-array"), .line = source->line},
+            S("the array that begins the file has no end: what follows may be missing"));
+}
+
 /* Fills the chunk with whole documents; length 0 when the text has ended or one was skipped. */
 static ErrorCode fill_chunk(Source *source, Chunk *chunk, Error *err)
 {
@@ -753,6 +793,7 @@ static ErrorCode fill_chunk(Source *source, Chunk *chunk, Error *err)
     if (source->carry_len > 0)
         memcpy(chunk->ptr, source->carry, source->carry_len);
     chunk->len = source->carry_len;
+    chunk->break_count = 0;
     chunk->first_line = source->line;
     source->carry_len = 0;
     size_t searched = 0;
@@ -766,14 +807,18 @@ static ErrorCode fill_chunk(Source *source, Chunk *chunk, Error *err)
             chunk->len += part;
             source->byte_count += part;
         }
+        size_t cut = source->is_array ? array_cut(&source->array, chunk) : 0;
         if (source->is_text_end) {
             if (source->archive != NULL && source->is_damaged)
                 drop_cut_line(chunk);
+            check_array_end(source, chunk);
             return ERR_OK;
         }
-        size_t cut = last_boundary(chunk->ptr, searched, chunk->len);
+        if (!source->is_array)
+            cut = last_boundary(chunk->ptr, searched, chunk->len);
         if (cut > 0) {
             carry_over(source, chunk->ptr + cut, chunk->len - cut);
+            array_moved(&source->array, cut);
             chunk->len = cut;
             return ERR_OK;
         }
@@ -816,7 +861,8 @@ ErrorCode source_next(Source *source, Chunk *chunk, bool *ret_more, Error *err)
     VEC_PUSH(source->arena, &source->places, (ChunkPlace){.file = source->text_name});
     if (chunk->len > 0) {
         if (source->has_text) /* what comes next is of the same text */
-            source->line += count_lines(chunk->ptr, chunk->len);
+            source->line +=
+                source_count_lines(chunk->ptr, chunk->len) - (uint32_t)chunk->break_count;
         memset(chunk->ptr + chunk->len, 0, JSON_INDEX_PADDING);
     }
     return ERR_OK;

@@ -39,6 +39,23 @@ TEST(what_is_wrong_is_refused_alone)
 {
     static const BadInput rows[] = {
         /* clang-format off */
+        {"an item of an array",
+         "[\n" PATIENT_A ",\n{\"resourceType\":\"Patient\",\"id\":\"c\",\"active\":\"yes\"},\n" PATIENT_B "\n]\n",
+         "fhir-wants-boolean", 3, "Patient.active", 1, 2},
+        {"an item of an array in one line",
+         "[" PATIENT_A ",{\"resourceType\":\"Patient\",\"id\":\"c\",\"active\":\"yes\"}," PATIENT_B "]",
+         "fhir-wants-boolean", 1, "Patient.active", 1, 2},
+        {"a quote lost in an array",
+         "[" PATIENT_A ",{\"resourceType\":\"Patient\",\"id\":\"c}," PATIENT_B "]",
+         "json-string", 1, NULL, 1, 2},
+        {"a bracket lost in an array",
+         "[" PATIENT_A ",{\"resourceType\":\"Patient\",\"name\":[{\"family\":\"c\"}]," PATIENT_B "]",
+         "json-syntax", 1, NULL, 1, 2},
+        {"a bracket too many in an array", "[" PATIENT_A "}," PATIENT_B "]",
+         "fhir-not-a-resource", 1, NULL, 1, 2},
+        {"an array that is cut", "[" PATIENT_A ",\n{\"resourceType\":\"Pat",
+         "json-string", 2, NULL, 1, 1},
+        {"an array without an end", "[" PATIENT_A "," PATIENT_B "\n", "intake-array", 1, NULL, 0, 2},
         {"invalid JSON", PATIENT_A "\n{\"resourceType\":\"Patient\" \"id\":\"b\"}\n" PATIENT_B "\n",
          "json-syntax", 2, NULL, 1, 2},
         {"wrong type", PATIENT_A "\n{\"resourceType\":\"Patient\",\"id\":\"c\",\"active\":\"yes\"}\n",
@@ -73,9 +90,6 @@ TEST(what_is_wrong_is_refused_alone)
         {"blank lines and white space", "\n\n  " PATIENT_A "\n\n \r\n" PATIENT_B "\n\n\n",
          NULL, 0, NULL, 0, 2},
         {"a byte order mark", "\xef\xbb\xbf" PATIENT_A "\n", NULL, 0, NULL, 0, 1},
-        {"an array", "[" PATIENT_A "]\n", "intake-not-fhir", 1, "", 1, 0},
-        {"an array over several lines", "[\n" PATIENT_A ",\n" PATIENT_B "\n]\n",
-         "intake-not-fhir", 1, "", 1, 0},
         {"an empty array first", "[]\n" PATIENT_A "\n" PATIENT_B "\n", NULL, 1, "", 1, 2},
         {"garbage first", "garbage\n" PATIENT_A "\n" PATIENT_B "\n", NULL, 1, "", 1, 2},
         {"the end of a line first", "ce\",\"id\":\"x\"}\n" PATIENT_A "\n" PATIENT_B "\n",
@@ -375,6 +389,41 @@ TEST(a_long_bundle_loads_when_there_is_memory)
     const Diag *found = find_rule(&diags, S("intake-too-long"));
     if (CHECK(found != NULL))
         CHECK(str_find(found->text, S("--memory")) != SIZE_MAX);
+}
+
+/* Items of an array are as lines, however they are laid out and cut into chunks. */
+TEST(an_array_is_loaded_as_its_items)
+{
+    enum { COUNT = 20000 };
+    static const struct {
+        const char *row;
+        const char *first;
+        const char *between;
+        const char *last;
+    } rows[] = {{"one line", "[", ",", "]"},
+                {"blanks", " [ ", " , ", " ] "},
+                {"a line each", "[\n", ",\n", "\n]\n"},
+                {"commas first", "[\n", "\n,", "\n]\n"},
+                {"two arrays and lines", "[", "]\n[", "]"},
+                {"arrays one behind the other", "[", "][", "]"}};
+    Str folder = test_temp_dir(arena);
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        StrBuf buf;
+        strbuf_init(&buf, arena, 0);
+        strbuf_add(&buf, str_from_c(rows[i].first));
+        for (size_t k = 0; k < COUNT; k++)
+            strbuf_printf(&buf,
+                          "%s{\"resourceType\":\"Patient\",\"id\":\"p%zu\",\"name\":[{\"family\":"
+                          "\"\\\"],[{}\",\"given\":[\"a\",\"b\"]}]}",
+                          k == 0 ? "" : rows[i].between, k);
+        strbuf_add(&buf, str_from_c(rows[i].last));
+        DiagList diags;
+        IntakeReport report = {0};
+        Error err = {0};
+        CHECK_OK(load_text(arena, folder, strbuf_str(&buf), &diags, &report, &err), &err);
+        CHECK_ROW(rows[i].row, report.persons, COUNT);
+        CHECK_ROW(rows[i].row, diags.kept.count, 0);
+    }
 }
 
 /* ---- what is refused can be mended ---- */
