@@ -475,6 +475,14 @@ bool io_exists(Str path)
     return path_to_c(path, &name, NULL) == ERR_OK && stat(name.text, &status) == 0;
 }
 
+bool io_is_special(Str path)
+{
+    CPath name;
+    struct stat status;
+    return path_to_c(path, &name, NULL) == ERR_OK && lstat(name.text, &status) == 0 &&
+           !S_ISREG(status.st_mode) && !c_is_dir(name.text);
+}
+
 bool io_is_dir(Str path)
 {
     CPath name;

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "base/date.h"
+#include "base/io.h"
 #include "base/yaml.h"
 #include "cli/cli_int.h"
 
@@ -243,6 +244,20 @@ ErrorCode cli_today(Cli *cli, int32_t *ret_day)
     return ok ? ERR_OK : error_set(&cli->err, ERR_USAGE, "the clock gives no day: give --day");
 }
 
+ErrorCode cli_recorded_at(Cli *cli, Str *ret_time)
+{
+    Str text = cli_text(cli, OPTION_RECORDED_AT);
+    if (str_is_empty(text))
+        text = cli_now(cli->arena);
+    Moment moment;
+    if (!moment_parse(text, &moment) || moment.precision < PRECISION_SECOND)
+        return error_set(&cli->err, ERR_USAGE,
+                         "--recorded-at: '%.*s' is no time: write it like 2021-01-31T12:00:00Z",
+                         STR_ARG(text));
+    *ret_time = text;
+    return ERR_OK;
+}
+
 ErrorCode cli_day(Cli *cli, OptionId option, int32_t *ret_day)
 {
     if (!cli_has(cli, option))
@@ -280,6 +295,12 @@ ErrorCode cli_check_output(Cli *cli, const char *option, Str path, const Str *so
 {
     if (str_is_empty(path))
         return ERR_OK;
+    /* A file is written beside its place and renamed: it would stand where /dev/null was. */
+    if (io_is_special(path))
+        return error_set(
+            &cli->err, ERR_USAGE,
+            "%s: %.*s is no file but a link, a device or a pipe, and would be replaced by one",
+            option, STR_ARG(path));
     Str output = real_path(cli->arena, path);
     for (size_t i = 0; i < count && output.len > 0; i++) {
         Str source = real_path(cli->arena, sources[i]);

@@ -83,12 +83,15 @@ MUST_USE ErrorCode cli_size(Cli *cli, OptionId option, size_t *ret_value);
  */
 MUST_USE ErrorCode cli_memory(Cli *cli, size_t *ret_memory, int64_t *threads);
 MUST_USE ErrorCode cli_day(Cli *cli, OptionId option, int32_t *ret_day);
+/* --recorded-at, or now in UTC. */
+MUST_USE ErrorCode cli_recorded_at(Cli *cli, Str *ret_time);
 /* --day, or today in UTC. */
 MUST_USE ErrorCode cli_today(Cli *cli, int32_t *ret_day);
 size_t cli_command_names(Arena *arena, const Str **ret_names);
 
 /* ERR_USAGE when the file or folder that is to be written is one of the sources or lies within one:
-   it would be overwritten after it was read, or be read the next time. An empty path is fine. */
+   it would be overwritten after it was read, or be read the next time; also when it is no file or
+   folder, but a link, a device or a pipe. An empty path is fine. */
 MUST_USE ErrorCode cli_check_output(Cli *cli, const char *option, Str path, const Str *sources,
                                     size_t count);
 

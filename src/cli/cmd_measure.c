@@ -424,9 +424,8 @@ static ErrorCode evaluate(Evaluation *evaluation)
                          "measure evaluate needs --measure FILE|DIR and --out DIR");
     if (str_is_empty(store))
         store = io_join(cli->arena, evaluation->out, S("store"));
-    evaluation->frame.date = cli_text(cli, OPTION_RECORDED_AT);
-    if (str_is_empty(evaluation->frame.date))
-        evaluation->frame.date = cli_now(cli->arena);
+    if (cli_recorded_at(cli, &evaluation->frame.date) != ERR_OK)
+        return cli->err.code;
     evaluation->frame.reporter = cli_text(cli, OPTION_REPORTER);
     if (str_is_empty(evaluation->frame.reporter))
         evaluation->frame.reporter = S("Braid");

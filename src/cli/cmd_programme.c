@@ -37,9 +37,8 @@ static ErrorCode read_options(Cli *cli, ProgrammeOptions *options)
     options->is_dry_run = cli_has(cli, OPTION_DRY_RUN);
     options->out = cli_text(cli, OPTION_OUT);
     options->store_path = cli_text(cli, OPTION_STORE);
-    options->recorded_at = cli_text(cli, OPTION_RECORDED_AT);
-    if (str_is_empty(options->recorded_at))
-        options->recorded_at = cli_now(cli->arena);
+    if (cli_recorded_at(cli, &options->recorded_at) != ERR_OK)
+        return cli->err.code;
     if (str_is_empty(options->out))
         return error_set(&cli->err, ERR_USAGE, "%.*s needs --out DIR", STR_ARG(cli->command->name));
     return ERR_OK;

@@ -439,6 +439,8 @@ static ErrorCode open_explain(Explain *explain, CqlInput *input)
     Cli *cli = explain->cli;
     if (cli_has(cli, OPTION_PERSON) && !cli_has(cli, OPTION_STORE) && !cli_has(cli, OPTION_DATA))
         return error_set(&cli->err, ERR_USAGE, "--person needs --store or --data");
+    if (cli_check_output(cli, "--html", cli_text(cli, OPTION_HTML), NULL, 0) != ERR_OK)
+        return cli->err.code;
     if (!cli_has(cli, OPTION_PERSON) && (cli_has(cli, OPTION_HTML) || cli_has(cli, OPTION_JSON)))
         return error_set(&cli->err, ERR_USAGE, "--html and --json are of a person: give --person");
     CqlPlanOptions options;

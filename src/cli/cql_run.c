@@ -156,7 +156,7 @@ static ErrorCode print_unit(Run *run, Unit *unit, Error *err)
     if (unit->lines.overflowed)
         code = error_set(err, ERR_LIMIT, "the values of %d persons are too long", UNIT_PERSONS);
     else if (text.len > 0 && fwrite(text.ptr, 1, text.len, stdout) != text.len)
-        code = error_set(err, ERR_IO, "cannot write the result (error %d)", errno);
+        code = error_set_errno(err, errno, "cannot write the result");
     add_findings(run, &unit->diags);
     run->failed += unit->failed;
     arena_destroy(unit->arena);
@@ -309,6 +309,8 @@ ExitCode cmd_cql_run(Cli *cli)
     CqlPersons persons = {0};
     if (cli_number(cli, OPTION_THREADS, 1, LIMIT_THREADS_MAX, &threads) != ERR_OK ||
         cql_input_read(cli, cli->arguments.items, cli->arguments.count, &diags, &input) != ERR_OK)
+        return cli_fail(cli);
+    if (cli_check_output(cli, "--findings", cli_text(cli, OPTION_FINDINGS), NULL, 0) != ERR_OK)
         return cli_fail(cli);
     if (cli_has(cli, OPTION_PERSON) && !cli_has(cli, OPTION_STORE) && !cli_has(cli, OPTION_DATA)) {
         (void)error_set(&cli->err, ERR_USAGE, "--person needs --store or --data");

@@ -20,9 +20,30 @@ static Str file_name(Cli *cli, const CqlLibraries *libraries, size_t index)
     return strbuf_str(&out);
 }
 
+/* The files that were written: a line each, or a list. */
+static void show_paths(Cli *cli, const IoNames *paths)
+{
+    if (!cli_has(cli, OPTION_JSON)) {
+        VEC_FOREACH (const Str, path, paths)
+            strbuf_printf(&cli->out, "%.*s\n", STR_ARG(*path));
+        return;
+    }
+    JsonWriter json;
+    json_writer_init(&json, &cli->out, true);
+    json_object_begin(&json);
+    json_key(&json, S("files"));
+    json_array_begin(&json);
+    VEC_FOREACH (const Str, path, paths)
+        json_str(&json, *path);
+    json_array_end(&json);
+    json_object_end(&json);
+    strbuf_add_char(&cli->out, '\n');
+}
+
 static ErrorCode write_files(Cli *cli, const CqlInput *input, const Str *texts)
 {
     Str folder = cli_text(cli, OPTION_OUT);
+    IoNames paths = {0};
     ErrorCode code = io_make_dirs(folder, &cli->err);
     for (size_t i = 0; code == ERR_OK && i < input->given; i++) {
         Str path = io_join(cli->arena, folder, file_name(cli, input->libraries, i));
@@ -30,8 +51,10 @@ static ErrorCode write_files(Cli *cli, const CqlInput *input, const Str *texts)
             continue;
         code = io_write_file(path, texts[i], &cli->err);
         if (code == ERR_OK)
-            strbuf_printf(&cli->out, "%.*s\n", STR_ARG(path));
+            VEC_PUSH(cli->arena, &paths, path);
     }
+    if (code == ERR_OK)
+        show_paths(cli, &paths);
     return code;
 }
 

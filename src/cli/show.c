@@ -21,13 +21,15 @@ ExitCode cli_finish(Cli *cli, ExitCode code)
 {
     Str text = strbuf_str(&cli->out);
     errno = 0;
-    if (cli->out.overflowed)
+    if (cli->out.overflowed) {
         fputs("braid: the result is too long to be shown\n", stderr);
-    else if (fwrite(text.ptr, 1, text.len, stdout) == text.len && fflush(stdout) == 0)
+        return EXIT_CODE_IO;
+    }
+    /* What a command printed before it came here counts too. */
+    if (fwrite(text.ptr, 1, text.len, stdout) == text.len && fflush(stdout) == 0 && !ferror(stdout))
         return code;
-    else
-        fprintf(stderr, "braid: cannot write the result (error %d)\n", errno);
-    return EXIT_CODE_IO;
+    (void)error_set_errno(&cli->err, errno == 0 ? EIO : errno, "cannot write the result");
+    return cli_fail(cli);
 }
 
 void cli_show_findings(const Cli *cli, const DiagList *diags)

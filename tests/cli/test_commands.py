@@ -63,6 +63,7 @@ class Tests:
         self.ends(USAGE, "run", STARTER, "--out", "o", says="needs --data")
         self.ends(USAGE, "measure", STARTER, says="needs --out")
         self.ends(USAGE, "settle", STARTER, "--out", "o", "--through", "2020-02-30", says="no day")
+        self.ends(USAGE, "settle", STARTER, "--out", "o", "--recorded-at", "2020", says="no time")
         self.ends(USAGE, "version", "x", says="what is 'x'?")
         self.ends(OK, "help", says="Commands:")
         self.ends(OK, "--help", says="Commands:")
@@ -103,6 +104,17 @@ class Tests:
         self.ends(USAGE, "run", STARTER, "--data", "out5/refused.ndjson", "--out", "out5",
                   says="is read as a source")
         self.ends(USAGE, "run", STARTER, "--data", ".", "--out", "out6", says="is read as a source")
+
+    def not_replaced(self):
+        """What is no file is left alone: nobody wants a file in the place of /dev/null."""
+        os.mkfifo(self.folder / "pipe")
+        (self.folder / "link").symlink_to("f.ndjson")
+        for path in ("pipe", "link"):
+            for option in ("--refused", "--findings"):
+                self.ends(USAGE, "load", SAMPLE, "--store", "s", option, path, says="is no file")
+            self.ends(USAGE, "run", STARTER, "--data", SAMPLE, "--out", path, says="is no file")
+        self.check("pipe and link are there", (self.folder / "pipe").is_fifo()
+                   and (self.folder / "link").is_symlink())
 
     def closed_streams(self):
         line = f'"{BRAID}" load in.ndjson --store closed --findings closed.ndjson >&- 2>&- <&-'
@@ -225,9 +237,10 @@ class Tests:
     def failing(self):
         if os.path.exists("/dev/full"):
             with open("/dev/full", "w") as full:
-                code = subprocess.run([BRAID, "help"], stdout=full, stderr=subprocess.DEVNULL,
-                                      check=False).returncode
-            self.check("a full disk behind standard output is told", code == IO)
+                for words in (["help"], ["cql", "repl"]):
+                    code = subprocess.run([BRAID, *words], stdout=full, stderr=subprocess.DEVNULL,
+                                          input="1 + 1\n", text=True, check=False).returncode
+                    self.check(f"a full disk behind standard output is told: {words}", code == IO)
         (self.folder / "a-file").write_text("x")
         self.check("an output folder that is a file is an error",
                    self.braid("run", STARTER, "--data", SAMPLE, "--out", "a-file").returncode
@@ -247,8 +260,8 @@ class Tests:
 def main():
     with tempfile.TemporaryDirectory() as folder:
         tests = Tests(folder)
-        for group in (tests.usage, tests.loading, tests.mending, tests.closed_streams,
-                      tests.stores, tests.documents, tests.running,
+        for group in (tests.usage, tests.loading, tests.mending, tests.not_replaced,
+                      tests.closed_streams, tests.stores, tests.documents, tests.running,
                       tests.books, tests.failing):
             group()
     print(f"{tests.passed} passed, {tests.failed} failed")
