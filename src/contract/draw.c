@@ -148,8 +148,8 @@ void contract_draw(const Contract *contract, StrBuf *out)
     Drawing drawing = {.contract = contract, .out = out, .columns = 2, .arena = arena};
     drawing.places = ARENA_ZARRAY(arena, Place, contract->node_count + contract->clause_count + 1);
     place_all(&drawing);
-    size_t width = 2 * MARGIN + drawing.columns * (BOX_WIDTH + GAP_X) - GAP_X;
-    size_t height = 2 * MARGIN + drawing.rows * (BOX_HEIGHT + GAP_Y);
+    size_t width = (size_t)2 * MARGIN + drawing.columns * (BOX_WIDTH + GAP_X) - GAP_X;
+    size_t height = (size_t)2 * MARGIN + drawing.rows * (BOX_HEIGHT + GAP_Y);
     strbuf_printf(out,
                   "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%zu\" height=\"%zu\" "
                   "viewBox=\"0 0 %zu %zu\" font-family=\"sans-serif\" font-size=\"12\">\n<title>",

@@ -91,4 +91,4 @@ void eval_rows(Eval *eval, NodeId id);
 
 /* --- eval_line.c --- */
 /* Lines of a clause, rounded. */
-void eval_lines(Eval *eval, size_t clause);
+void eval_lines(Eval *eval, size_t number);

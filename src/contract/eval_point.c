@@ -126,6 +126,7 @@ typedef struct {
 static bool read_points(const Point *point, Points *points)
 {
     points->count = (point->node->operand_count - 1) / 2;
+    ASSERT(points->count > 0 && points->count <= COUNT_OF(points->at));
     for (size_t i = 0; i < points->count; i++) {
         if (!need(point, 1 + i * 2, &points->at[i]) || !need(point, 2 + i * 2, &points->gives[i]))
             return false;
@@ -173,7 +174,7 @@ static Ratio marginal_value(Arena *arena, const Points *points, Ratio x)
 
 static Lookup curve_at(const Point *point, Ratio *ret_value)
 {
-    Points points;
+    Points points = {.count = 0};
     Ratio x;
     if (!need(point, 0, &x) || !read_points(point, &points))
         return LOOKUP_FAILED;

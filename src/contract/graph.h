@@ -70,6 +70,9 @@ typedef struct {
     DimensionKind kind;
     const Str *words; /* of a choice */
     size_t word_count;
+    const Str *aliases; /* other ways that tables write a word, and the word of each */
+    const Str *alias_words;
+    size_t alias_count;
     int32_t from; /* of a range: from .. under */
     int32_t under;
     DimensionMask of;

@@ -234,6 +234,7 @@ NodeId graph_resolve_name(Scope *scope, const YamlNode *place, Str name)
     ScopeEntry *entry = scope_find(scope, name);
     if (entry == NULL) {
         Str *names = ARENA_ARRAY(arena_of(scope), Str, scope->entries.count + 1);
+        ASSERT(scope->entries.items != NULL || scope->entries.count == 0);
         for (size_t i = 0; i < scope->entries.count; i++)
             names[i] = scope->entries.items[i].name;
         Str hint = contract_hint(arena_of(scope), name, (Words){names, scope->entries.count});

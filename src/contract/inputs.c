@@ -58,6 +58,29 @@ static void read_words(const ContractReader *reader, const YamlNode *list, Dimen
     dimension->word_count = list->count;
 }
 
+/* {1P: "1+"}: what tables write, and which word it is. */
+static void read_aliases(const ContractReader *reader, const YamlNode *mapping,
+                         Dimension *dimension)
+{
+    if (mapping->kind != YAML_MAPPING || dimension->word_count == 0) {
+        refuse(reader, CONTRACT_REFUSAL_DIMENSION, mapping,
+               "expected a mapping of what tables write to one of the words");
+        return;
+    }
+    Str *aliases = ARENA_ZARRAY(reader->arena, Str, mapping->count + 1);
+    Str *words = ARENA_ZARRAY(reader->arena, Str, mapping->count + 1);
+    for (size_t i = 0; i < mapping->count; i++) {
+        Words known = {dimension->words, dimension->word_count};
+        size_t index;
+        aliases[i] = mapping->items[i].key;
+        if (contract_word(reader, &mapping->items[i], "word", known, &index))
+            words[i] = dimension->words[index];
+    }
+    dimension->aliases = aliases;
+    dimension->alias_words = words;
+    dimension->alias_count = mapping->count;
+}
+
 static void read_range(const ContractReader *reader, const YamlNode *node, Dimension *dimension)
 {
     static const Str keys[] = {STR_INIT("from"), STR_INIT("under")};
@@ -117,7 +140,7 @@ static bool read_mask(const ContractReader *reader, const YamlNode *list, Dimens
 static void read_dimension(const ContractReader *reader, const YamlNode *node, Dimension *dimension)
 {
     static const Str keys[] = {STR_INIT("words"), STR_INIT("range"), STR_INIT("of"),
-                               STR_INIT("column")};
+                               STR_INIT("column"), STR_INIT("aliases")};
     dimension->name = node->key;
     dimension->line = node->line;
     dimension->column_number = node->column;
@@ -136,6 +159,9 @@ static void read_dimension(const ContractReader *reader, const YamlNode *node, D
         read_words(reader, words, dimension);
     else if (range != NULL)
         read_range(reader, range, dimension);
+    const YamlNode *aliases = yaml_find(node, S("aliases"));
+    if (aliases != NULL)
+        read_aliases(reader, aliases, dimension);
     if (words != NULL && range != NULL)
         refuse(reader, CONTRACT_REFUSAL_DIMENSION, range, "words and range exclude each other");
     if (of != NULL)

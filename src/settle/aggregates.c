@@ -283,6 +283,12 @@ static bool read_part(TableReader *reader, size_t number, int32_t *ret_value)
     size_t column = reader->key_columns[number];
     Str text = reader->cells[column];
     int64_t value;
+    for (size_t i = 0; i < dimension->alias_count; i++) {
+        if (str_eq(dimension->aliases[i], text)) {
+            text = dimension->alias_words[i];
+            break;
+        }
+    }
     if (dimension->kind == DIMENSION_RANGE) {
         if (!str_to_int64(text, &value) || value < dimension->from || value >= dimension->under) {
             refuse(reader, column, "table-number",
