@@ -251,7 +251,7 @@ static Str family_says(const CommandSpec *first, size_t members)
     if (str_eq(word, S("ledger")))
         return S("check a ledger and show its balances");
     if (str_eq(word, S("contract")))
-        return S("check and explain contracts");
+        return S("check, explain, compare and draw contracts");
     if (str_eq(word, S("cql")))
         return S("write, check, run and test Clinical Quality Language");
     return S("its commands");
@@ -263,7 +263,7 @@ void help_man(Str word, StrBuf *out)
         man_overview(out);
         return;
     }
-    const CommandSpec *members[8];
+    const CommandSpec *members[64]; /* more than any family has */
     size_t count = 0;
     OptionSet options = 0;
     for (size_t i = 0; i < cli_command_count; i++)
