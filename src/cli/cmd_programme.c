@@ -34,6 +34,7 @@ static ErrorCode read_options(Cli *cli, ProgrammeOptions *options)
     options->report_persons = (size_t)persons;
     options->omit_narrative = cli_has(cli, OPTION_NO_NARRATIVE);
     options->is_forced = options->is_forced || cli_has(cli, OPTION_FORCE);
+    options->writes_forms = cli_has(cli, OPTION_STATEMENTS);
     options->is_dry_run = cli_has(cli, OPTION_DRY_RUN);
     options->out = cli_text(cli, OPTION_OUT);
     options->store_path = cli_text(cli, OPTION_STORE);

@@ -79,6 +79,7 @@ typedef struct {
     int32_t posting_day;   /* as in SettleOptions */
     int32_t through_day;
     int32_t look_back_months;
+    bool writes_forms;
     int32_t freeze_day;
     Str recorded_at;
     bool is_dry_run;

@@ -201,6 +201,7 @@ static ErrorCode stage_digest(Run *run, Stage stage, uint64_t *ret_digest, Error
         input_digest_number(&digest, options->is_dry_run);
         input_digest_number(&digest, options->look_back_months);
         input_digest_number(&digest, options->freeze_day);
+        input_digest_number(&digest, options->writes_forms);
     }
     if (stage == STAGE_REPORT) {
         input_digest_number(&digest, (int64_t)options->report_persons);

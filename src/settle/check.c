@@ -88,8 +88,8 @@ static bool row_is_in_line(const DetailRow *row, const SettleLine *line)
            str_cmp(row->to, line->period) >= 0 && str_eq(row->indicator, line->indicator);
 }
 
-ErrorCode settle_line_facts(Arena *arena, Str out, const SettleLine *line, SettleFactVec *ret_facts,
-                            Error *err)
+static ErrorCode facts_of(Arena *arena, Str out, const SettleLine *line, bool all_cells,
+                          SettleFactVec *ret_facts, Error *err)
 {
     Str text;
     ErrorCode code = read_detail(arena, out, line->detail, &text, err);
@@ -99,7 +99,7 @@ ErrorCode settle_line_facts(Arena *arena, Str out, const SettleLine *line, Settl
     *ret_facts = (SettleFactVec){0};
     while (detail_next(&walk)) {
         if (!str_eq(walk.clause, line->clause->id) || !str_eq(walk.practice, line->practice) ||
-            !row_is_in_line(&walk.row, line))
+            (!all_cells && !row_is_in_line(&walk.row, line)))
             continue;
         VEC_PUSH(arena, ret_facts,
                  (SettleFact){.person = walk.row.person,
@@ -108,6 +108,18 @@ ErrorCode settle_line_facts(Arena *arena, Str out, const SettleLine *line, Settl
                               .json = walk.text});
     }
     return ERR_OK;
+}
+
+ErrorCode settle_line_facts(Arena *arena, Str out, const SettleLine *line, SettleFactVec *ret_facts,
+                            Error *err)
+{
+    return facts_of(arena, out, line, false, ret_facts, err);
+}
+
+ErrorCode settle_clause_facts(Arena *arena, Str out, const SettleLine *line,
+                              SettleFactVec *ret_facts, Error *err)
+{
+    return facts_of(arena, out, line, true, ret_facts, err);
 }
 
 /* --- the whole run --- */

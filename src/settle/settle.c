@@ -66,7 +66,7 @@ static ErrorCode run_locked(Arena *arena, const SettleInput *input, const Settle
         code = settle_post(arena, result, input->ledger, options, run, err);
     if (code == ERR_OK)
         code = settle_write_statements(arena, result, options->is_dry_run ? NULL : input->ledger,
-                                       folder, err);
+                                       options, err);
     if (code == ERR_OK)
         code = settle_write_summary(arena, result, options, run, err);
     return code;

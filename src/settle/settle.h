@@ -14,7 +14,8 @@
  *     settle/lines.ndjson              one payment line a line
  *     settle/details/<sha-256>.ndjson  persons behind a practice and clause
  *     settle/unpaid.ndjson             persons that nobody is paid for, and why
- *     settle/statements/<practice>.txt what the practice is paid and why, for people; and .json
+ *     settle/statements/<practice>.txt what the practice is paid and why, for people; and .json;
+ *                                      when asked for .html, .csv, .pdf and .fhir.json
  *     settle/differences.ndjson        what changed against the ledger: posted, or left and why
  *     settle/summary.json              contract, version, totals, what was posted
  *
@@ -56,6 +57,7 @@ typedef struct {
        posting day, else `through_day`, else the contract's last day); 0: no limit. */
     int32_t look_back_months;
     int32_t freeze_day; /* nor for what ended on or before it; DAY_NONE: nothing is frozen */
+    bool writes_forms;  /* statements also as HTML, CSV, PDF and FHIR */
     bool is_dry_run;    /* writes the files, posts nothing */
     size_t threads;
     Progress *progress; /* may be NULL */
@@ -142,9 +144,23 @@ typedef struct {
     const SettleResult *result;
     Str practice;
     const Ledger *ledger;
+    Str out; /* folder of the run, where the persons behind its lines are; may be empty */
 } SettleStatement;
 void settle_statement_json(const SettleStatement *statement, StrBuf *out);
 void settle_statement_text(const SettleStatement *statement, StrBuf *out);
+/* A page that needs nothing else: amounts, what changed since the month before, the clauses in
+   words, and for runs of up to SETTLE_PERSONS_SHOWN persons those behind each line with their
+   facts. */
+enum { SETTLE_PERSONS_SHOWN = 5000 };
+MUST_USE ErrorCode settle_statement_html(const SettleStatement *statement, StrBuf *out, Error *err);
+/* A line of the statement a row. */
+MUST_USE ErrorCode settle_statement_csv(const SettleStatement *statement, StrBuf *out, Error *err);
+/* The plain text on pages of A4. The same text gives the same bytes. What Latin-1 lacks stands as
+   [U+0141]. */
+MUST_USE ErrorCode settle_statement_pdf(const SettleStatement *statement, StrBuf *out, Error *err);
+/* A value-based performance report: FHIR MeasureReport by the profile of Da Vinci's guide (STU 1),
+   a group a clause with the amount, strata by period. */
+MUST_USE ErrorCode settle_statement_fhir(const SettleStatement *statement, StrBuf *out, Error *err);
 /* Ids of all practices with a line, in order. */
 size_t settle_practices(const SettleResult *result, Arena *arena, const Str **ret_ids);
 

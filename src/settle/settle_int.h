@@ -161,9 +161,41 @@ MUST_USE ErrorCode settle_write_summary(Arena *arena, const SettleResult *result
                                         const SettleOptions *options, Str run, Error *err);
 
 /* --- statement.c --- */
+typedef struct {
+    const SettleStatement *statement;
+    const Contract *contract;
+    const SettleLine *lines; /* of the practice: they follow one another */
+    size_t line_count;
+    Arena *arena; /* of the writing */
+} StatementLines;
+StatementLines settle_statement_lines(const SettleStatement *statement, Arena *arena);
+/* Of a clause (NULL: all) and period (empty: all). */
+int64_t settle_statement_total(const StatementLines *lines, const Clause *clause, Str period);
+size_t settle_statement_periods(const StatementLines *lines, const Str **ret_periods);
+
+/* One reason why a month comes to another amount than the one before it. */
+typedef struct {
+    const SettleLine *line; /* of the month, or where it has none of the month before */
+    int64_t minor;
+    Str text; /* "2 fewer (age under 65)" */
+} StatementChange;
+typedef struct {
+    Str before; /* the month before; empty when there is none */
+    Vec(StatementChange) rows;
+} StatementChanges;
+/* The amounts of the rows sum to the difference of the months. */
+void settle_statement_changes(const StatementLines *lines, Str period,
+                              StatementChanges *ret_changes);
+
+/* --- check.c --- */
+/* All rows of a practice and clause in a detail file. */
+MUST_USE ErrorCode settle_clause_facts(Arena *arena, Str out, const SettleLine *line,
+                                       SettleFactVec *ret_facts, Error *err);
+
 /* Statements of all practices; made anew by every run, so not durable. */
 MUST_USE ErrorCode settle_write_statements(Arena *arena, const SettleResult *result,
-                                           const Ledger *ledger, Str folder, Error *err);
+                                           const Ledger *ledger, const SettleOptions *options,
+                                           Error *err);
 
 /* A file written piece by piece under a temporary name, then durably put in place. */
 typedef struct {

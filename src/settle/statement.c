@@ -2,16 +2,10 @@
 #include "base/json.h"
 #include "settle/settle_int.h"
 
-typedef struct {
-    const SettleStatement *statement;
-    const Contract *contract;
-    const SettleLine *lines; /* of the practice: they follow one another */
-    size_t line_count;
-    Arena *arena; /* of the writing */
-} Lines;
+typedef StatementLines Lines;
 
 /* Lines are in order of practice ids. */
-static Lines practice_lines(const SettleStatement *statement, Arena *arena)
+StatementLines settle_statement_lines(const SettleStatement *statement, Arena *arena)
 {
     const SettleResult *result = statement->result;
     Lines lines = {.statement = statement, .contract = result->contract, .arena = arena};
@@ -31,7 +25,7 @@ static Lines practice_lines(const SettleStatement *statement, Arena *arena)
     return lines;
 }
 
-static int64_t total_of(const Lines *lines, const Clause *clause, Str period)
+int64_t settle_statement_total(const Lines *lines, const Clause *clause, Str period)
 {
     int64_t total = 0;
     for (size_t i = 0; i < lines->line_count; i++) {
@@ -78,7 +72,7 @@ static size_t accounts_of(const Lines *lines, AccountId **ret_ids)
 }
 
 /* Numbers of the lines that are the first of their period, in the order of periods. */
-static size_t periods_of(const Lines *lines, const Str **ret_periods)
+size_t settle_statement_periods(const Lines *lines, const Str **ret_periods)
 {
     Str *periods = ARENA_ARRAY(lines->arena, Str, lines->line_count + 1);
     size_t count = 0;
@@ -91,6 +85,63 @@ static size_t periods_of(const Lines *lines, const Str **ret_periods)
     }
     *ret_periods = periods;
     return count;
+}
+
+/* --- why it is not as the month before --- */
+
+/* The line of the period for the same clause, indicator and cell; NULL when there is none. */
+static const SettleLine *same_line(const Lines *lines, const SettleLine *line, Str period)
+{
+    for (size_t i = 0; i < lines->line_count; i++) {
+        const SettleLine *other = &lines->lines[i];
+        if (other->clause == line->clause && other->cell == line->cell &&
+            str_eq(other->period, period) && str_eq(other->indicator, line->indicator))
+            return other;
+    }
+    return NULL;
+}
+
+static void add_change(const Lines *lines, const SettleLine *now, const SettleLine *before,
+                       StatementChanges *changes)
+{
+    const SettleLine *line = now != NULL ? now : before;
+    int64_t minor =
+        (now == NULL ? 0 : now->amount_minor) - (before == NULL ? 0 : before->amount_minor);
+    int64_t quantity = (now == NULL ? 0 : now->quantity) - (before == NULL ? 0 : before->quantity);
+    if (minor == 0 && quantity == 0)
+        return;
+    Str what = line->indicator.len > 0
+                   ? str_format(lines->arena, "%.*s, %.*s", STR_ARG(line->indicator),
+                                STR_ARG(line->cell_label))
+                   : line->cell_label;
+    StatementChange change = {.line = line,
+                              .minor = minor,
+                              .text = str_format(lines->arena, "%lld %s (%.*s)",
+                                                 (long long)(quantity < 0 ? -quantity : quantity),
+                                                 quantity < 0 ? "fewer" : "more", STR_ARG(what))};
+    VEC_PUSH(lines->arena, &changes->rows, change);
+}
+
+void settle_statement_changes(const StatementLines *lines, Str period,
+                              StatementChanges *ret_changes)
+{
+    StatementChanges changes = {.before = S("")};
+    if (str_find(period, S("..")) == SIZE_MAX) {
+        for (size_t i = 0; i < lines->line_count; i++) {
+            Str other = lines->lines[i].period;
+            bool is_month = str_find(other, S("..")) == SIZE_MAX;
+            if (is_month && str_cmp(other, period) < 0 && str_cmp(other, changes.before) > 0)
+                changes.before = other;
+        }
+    }
+    for (size_t i = 0; changes.before.len > 0 && i < lines->line_count; i++) {
+        const SettleLine *line = &lines->lines[i];
+        if (str_eq(line->period, period))
+            add_change(lines, line, same_line(lines, line, changes.before), &changes);
+        else if (str_eq(line->period, changes.before) && same_line(lines, line, period) == NULL)
+            add_change(lines, NULL, line, &changes);
+    }
+    *ret_changes = changes;
 }
 
 /* --- JSON --- */
@@ -125,7 +176,7 @@ static void add_lines(JsonWriter *json, const Lines *lines)
 static void add_totals(JsonWriter *json, const Lines *lines)
 {
     const Str *periods;
-    size_t period_count = periods_of(lines, &periods);
+    size_t period_count = settle_statement_periods(lines, &periods);
     json_key(json, S("byClause"));
     json_array_begin(json);
     for (size_t i = 0; i < lines->contract->clause_count; i++) {
@@ -133,7 +184,7 @@ static void add_totals(JsonWriter *json, const Lines *lines)
         json_object_begin(json);
         json_member_str(json, S("clause"), clause->id);
         json_member_str(json, S("title"), clause->title);
-        add_amount(json, lines, S("amount"), total_of(lines, clause, S("")));
+        add_amount(json, lines, S("amount"), settle_statement_total(lines, clause, S("")));
         json_object_end(json);
     }
     json_array_end(json);
@@ -142,7 +193,7 @@ static void add_totals(JsonWriter *json, const Lines *lines)
     for (size_t i = 0; i < period_count; i++) {
         json_object_begin(json);
         json_member_str(json, S("period"), periods[i]);
-        add_amount(json, lines, S("amount"), total_of(lines, NULL, periods[i]));
+        add_amount(json, lines, S("amount"), settle_statement_total(lines, NULL, periods[i]));
         json_object_end(json);
     }
     json_array_end(json);
@@ -169,7 +220,7 @@ static void add_balances(JsonWriter *json, const Lines *lines)
 void settle_statement_json(const SettleStatement *statement, StrBuf *out)
 {
     Arena *arena = arena_create(0);
-    Lines lines = practice_lines(statement, arena);
+    Lines lines = settle_statement_lines(statement, arena);
     JsonWriter json;
     json_writer_init(&json, out, true);
     json_object_begin(&json);
@@ -179,7 +230,7 @@ void settle_statement_json(const SettleStatement *statement, StrBuf *out)
     json_member_int(&json, S("version"), lines.contract->version);
     json_member_str(&json, S("title"), lines.contract->title);
     json_member_str(&json, S("currency"), str_from_c(lines.contract->currency.code));
-    add_amount(&json, &lines, S("total"), total_of(&lines, NULL, S("")));
+    add_amount(&json, &lines, S("total"), settle_statement_total(&lines, NULL, S("")));
     add_totals(&json, &lines);
     add_lines(&json, &lines);
     add_balances(&json, &lines);
@@ -209,12 +260,25 @@ static void text_lines(StrBuf *out, const Lines *lines)
     }
 }
 
+static void text_changes(StrBuf *out, const Lines *lines, Str period)
+{
+    StatementChanges changes;
+    settle_statement_changes(lines, period, &changes);
+    for (size_t i = 0; i < changes.rows.count; i++) {
+        const StatementChange *change = &changes.rows.items[i];
+        text_amount(out, lines, change->minor);
+        strbuf_printf(out, "  %.*s against %.*s, %.*s: %.*s\n", STR_ARG(period),
+                      STR_ARG(changes.before), STR_ARG(change->line->clause->id),
+                      STR_ARG(change->text));
+    }
+}
+
 void settle_statement_text(const SettleStatement *statement, StrBuf *out)
 {
     Arena *arena = arena_create(0);
-    Lines lines = practice_lines(statement, arena);
+    Lines lines = settle_statement_lines(statement, arena);
     const Str *periods;
-    size_t period_count = periods_of(&lines, &periods);
+    size_t period_count = settle_statement_periods(&lines, &periods);
     Str name = practice_name(&lines);
     AccountId *ids;
     size_t account_count = accounts_of(&lines, &ids);
@@ -225,16 +289,19 @@ void settle_statement_text(const SettleStatement *statement, StrBuf *out)
     strbuf_add_c(out, "\nBy clause\n");
     for (size_t i = 0; i < lines.contract->clause_count; i++) {
         const Clause *clause = &lines.contract->clauses[i];
-        text_amount(out, &lines, total_of(&lines, clause, S("")));
+        text_amount(out, &lines, settle_statement_total(&lines, clause, S("")));
         strbuf_printf(out, "  %.*s\n", STR_ARG(clause->title));
     }
     strbuf_add_c(out, "\nBy period\n");
     for (size_t i = 0; i < period_count; i++) {
-        text_amount(out, &lines, total_of(&lines, NULL, periods[i]));
+        text_amount(out, &lines, settle_statement_total(&lines, NULL, periods[i]));
         strbuf_printf(out, "  %.*s\n", STR_ARG(periods[i]));
     }
+    strbuf_add_c(out, "\nWhy a month is not as the one before\n");
+    for (size_t i = 0; i < period_count; i++)
+        text_changes(out, &lines, periods[i]);
     strbuf_add_c(out, "\nTotal\n");
-    text_amount(out, &lines, total_of(&lines, NULL, S("")));
+    text_amount(out, &lines, settle_statement_total(&lines, NULL, S("")));
     strbuf_add_c(out, account_count == 0 ? "\n" : "\n\nBalances in the ledger (debit positive)\n");
     for (size_t i = 0; i < account_count; i++) {
         Account account = ledger_account(statement->ledger, ids[i]);
@@ -276,19 +343,46 @@ static ErrorCode write_statement(Arena *arena, const SettleStatement *statement,
     return io_write_file(io_join(arena, folder, name), strbuf_str(&text), err);
 }
 
+/* As HTML, CSV, PDF and FHIR MeasureReport. */
+static ErrorCode write_forms(Arena *arena, const SettleStatement *statement, Str folder, Error *err)
+{
+    static const struct {
+        const char *suffix;
+        ErrorCode (*write)(const SettleStatement *, StrBuf *, Error *);
+    } forms[] = {{".html", settle_statement_html},
+                 {".csv", settle_statement_csv},
+                 {".pdf", settle_statement_pdf},
+                 {".fhir.json", settle_statement_fhir}};
+    ErrorCode code = ERR_OK;
+    for (size_t i = 0; code == ERR_OK && i < COUNT_OF(forms); i++) {
+        StrBuf text;
+        strbuf_init(&text, arena, 0);
+        Str name = file_name(arena, statement->practice, forms[i].suffix);
+        code = forms[i].write(statement, &text, err);
+        if (code == ERR_OK && text.overflowed)
+            code = error_set(err, ERR_LIMIT, "statement %.*s: too long", STR_ARG(name));
+        if (code == ERR_OK)
+            code = io_write_file(io_join(arena, folder, name), strbuf_str(&text), err);
+    }
+    return code;
+}
+
 ErrorCode settle_write_statements(Arena *arena, const SettleResult *result, const Ledger *ledger,
-                                  Str folder, Error *err)
+                                  const SettleOptions *options, Error *err)
 {
     const Str *practices;
-    Str below = io_join(arena, folder, S("statements"));
+    Str below = io_join(arena, settle_folder(arena, options->out), S("statements"));
     ErrorCode code = io_remove_tree(below, err);
     if (code == ERR_OK)
         code = io_make_dirs(below, err);
     size_t count = settle_practices(result, arena, &practices);
     for (size_t i = 0; code == ERR_OK && i < count; i++) {
-        SettleStatement statement = {.result = result, .practice = practices[i], .ledger = ledger};
+        SettleStatement statement = {
+            .result = result, .practice = practices[i], .ledger = ledger, .out = options->out};
         ArenaMark mark = arena_mark(arena);
         code = write_statement(arena, &statement, below, err);
+        if (code == ERR_OK && options->writes_forms)
+            code = write_forms(arena, &statement, below, err);
         arena_rewind(arena, mark);
     }
     return code;
