@@ -119,6 +119,9 @@ typedef struct {
     size_t root_count;
     const CqlExternal *externals; /* good as long as the plan */
     size_t external_count;
+    /* For tests: queries look at every entry that their retrieves take, also at those whose day
+       tells that they are not wanted. */
+    bool keeps_wide;
 } CqlPlanOptions;
 
 /* A definition, or all functions of that name; the case of letters does not count. */

@@ -371,6 +371,8 @@ CqlEval *cql_eval_create(const CqlPlan *plan)
     eval->states = ARENA_ZARRAY(arena, uint8_t, plan->definitions.count);
     eval->retrieved = ARENA_ZARRAY(arena, CqlValue, plan->retrieves.count);
     eval->retrieve_states = ARENA_ZARRAY(arena, uint8_t, plan->retrieves.count);
+    eval->narrowed = ARENA_ZARRAY(arena, CqlValue, plan->ranges.count);
+    eval->narrow_states = ARENA_ZARRAY(arena, uint8_t, plan->ranges.count);
     eval->present = ARENA_ZARRAY(arena, uint64_t, plan->presence.words);
     eval->own_arena = arena;
     return eval;
@@ -389,6 +391,7 @@ void eval_restart(CqlEval *eval)
     arena_reset(eval->context.arena);
     memset(eval->states, SLOT_EMPTY, eval->plan->definitions.count);
     memset(eval->retrieve_states, SLOT_EMPTY, eval->plan->retrieves.count);
+    memset(eval->narrow_states, SLOT_EMPTY, eval->plan->ranges.count);
     eval->is_presence_known = false;
     eval->failed = false;
     eval->depth = 0;

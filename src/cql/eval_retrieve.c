@@ -145,11 +145,14 @@ bool eval_source(const CqlEval *eval, const PlanRetrieve *retrieve, size_t numbe
 }
 
 static void gather_entries(CqlEval *eval, const PlanRetrieve *retrieve, const Source *source,
-                           ValueVec *items)
+                           const PlanRange *range, ValueVec *items)
 {
+    const int32_t *days = range == NULL ? NULL : source->slice.days;
     eval->steps += source->slice.count;
     for (uint32_t i = 0; i < source->slice.count; i++) {
         FhirNode resource;
+        if (days != NULL && days[i] != DAY_NONE && (days[i] < range->from || days[i] > range->to))
+            continue;
         if (!takes(eval, retrieve, source, i, &resource))
             continue;
         if (fhir_is_absent(resource))
@@ -168,10 +171,32 @@ CqlValue run_retrieve(CqlEval *eval, const CqlNode *node)
     bool has_any = eval_has_retrieve(eval, node->index);
     Source source;
     for (size_t i = 0; has_any && eval_source(eval, retrieve, i, &source); i++)
-        gather_entries(eval, retrieve, &source, &items);
+        gather_entries(eval, retrieve, &source, NULL, &items);
     CqlValue list = value_from_vec(&items);
     eval->retrieved[node->index] = list;
     eval->retrieve_states[node->index] = SLOT_DONE;
+    return list;
+}
+
+CqlValue run_retrieve_narrow(CqlEval *eval, const CqlNode *node)
+{
+    const PlanRange *range = node->detail;
+    const PlanRetrieve *retrieve = &eval->plan->retrieves.items[node->index];
+    /* Whoever watches sees the whole list; so may who comes after one that needed it. */
+    if (eval->trace != NULL || eval->retrieve_states[node->index] == SLOT_DONE)
+        return run_retrieve(eval, node);
+    if (eval->narrow_states[range->number] == SLOT_DONE)
+        return eval->narrowed[range->number];
+    ValueVec items = {0};
+    bool has_any = eval_has_retrieve(eval, node->index);
+    Source source;
+    for (size_t i = 0; has_any && eval_source(eval, retrieve, i, &source); i++)
+        gather_entries(eval, retrieve, &source, range, &items);
+    CqlValue list = value_from_vec(&items);
+    eval->narrowed[range->number] = list;
+    eval->narrow_states[range->number] = SLOT_DONE;
+    if (eval->retrieve_states[node->index] == SLOT_EMPTY)
+        eval->retrieve_states[node->index] = SLOT_BUSY;
     return list;
 }
 
@@ -203,7 +228,7 @@ void cql_eval_retrieved(CqlEval *eval, Arena *arena, CqlEventVec *ret_events)
 }
 
 /* exists [Type: codes]: no tape is opened, unless to look at a profile. The retrieve is marked as
-   asked, for cql_eval_retrieved(). */
+   asked (SLOT_BUSY), for cql_eval_retrieved(). */
 CqlValue run_exists_retrieve(CqlEval *eval, const CqlNode *node)
 {
     if (eval->retrieve_states[node->index] == SLOT_EMPTY)

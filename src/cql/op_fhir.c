@@ -278,7 +278,7 @@ static const CqlType interval_point_quantity = {.kind = TYPE_QUANTITY,
                                                 .text = STR_INIT("System.Quantity")};
 
 /* A Period without a start begins at an unknown moment (an open null), one without an end goes on
-   without end (a closed null), as FHIRHelpers has it. */
+   without end (a closed null), as FHIRHelpers has it. One that is turned round is no interval. */
 static CqlValue period_value(Arena *arena, FhirNode node)
 {
     CqlIntervalBody interval = {
@@ -287,6 +287,10 @@ static CqlValue period_value(Arena *arena, FhirNode node)
         .high_closed = true,
         .point = &interval_point_datetime};
     interval.low_closed = interval.low.kind != CQL_NULL;
+    const ValueContext context = {.arena = arena};
+    if (interval.low_closed && interval.high.kind != CQL_NULL &&
+        value_order(&context, interval.low, interval.high, 0) == ORDER_GREATER)
+        return value_null();
     return value_make_interval(arena, &interval);
 }
 

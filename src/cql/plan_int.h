@@ -175,6 +175,14 @@ typedef struct {
     uint8_t path[4];  /* of the codes */
 } PlanRetrieveBy;
 
+/* Of a retrieve the entries of some days, and those of which no day is known. */
+typedef struct {
+    uint32_t retrieve;
+    uint32_t number; /* among the plan's ranges */
+    int32_t from;
+    int32_t to;
+} PlanRange;
+
 /* Whether the codes of the directory decide which entries come into question. */
 static inline bool retrieve_is_by_code(const PlanRetrieve *retrieve)
 {
@@ -211,6 +219,7 @@ typedef struct {
 
 typedef Vec(PlanDefinition *) PlanDefinitionVec;
 typedef Vec(PlanRetrieve) PlanRetrieveVec;
+typedef Vec(const PlanRange *) PlanRangeVec;
 typedef Vec(const PlanFunction *) PlanFunctionVec;
 typedef Vec(CqlNode *) PlanNodeVec;
 
@@ -249,6 +258,7 @@ struct CqlPlan {
     PlanFunctionVec functions; /* that may be called from outside */
     PlanNodeVec bodies;        /* of all functions */
     PlanRetrieveVec retrieves;
+    PlanRangeVec ranges;
     PlanPresence presence;
     uint32_t node_count;
     Moment now; /* whole, with an offset */
@@ -282,6 +292,8 @@ struct CqlEval {
     uint8_t *states;
     CqlValue *retrieved; /* by retrieve */
     uint8_t *retrieve_states;
+    CqlValue *narrowed; /* by range */
+    uint8_t *narrow_states;
     uint64_t *present; /* retrieves that the person has an entry for, once is_presence_known */
     bool is_presence_known;
     Arena *own_arena; /* holds this evaluator */
@@ -355,6 +367,8 @@ CqlValue run_interval(CqlEval *eval, const CqlNode *node);
 CqlValue run_instance(CqlEval *eval, const CqlNode *node);
 CqlValue run_query(CqlEval *eval, const CqlNode *node);
 CqlValue run_retrieve(CqlEval *eval, const CqlNode *node);
+/* A retrieve of which only the entries of some days matter. detail: PlanRange. */
+CqlValue run_retrieve_narrow(CqlEval *eval, const CqlNode *node);
 /* index: the retrieve without codes; detail: PlanRetrieveBy. */
 CqlValue run_retrieve_by(CqlEval *eval, const CqlNode *node);
 CqlValue run_exists_retrieve(CqlEval *eval, const CqlNode *node);
@@ -410,6 +424,9 @@ void plan_number_nodes(CqlPlan *plan);
 void plan_find_needs(CqlPlan *plan);
 /* Makes plan->presence, once all retrieves are there. */
 void plan_find_presence(CqlPlan *plan);
+/* Lets queries pass over entries of days for which their `where` cannot hold. After the others,
+   which know nothing of it. */
+void plan_narrow_retrieves(CqlPlan *plan);
 /* An evaluator for folding constants while the plan is made. */
 CqlEval eval_for_folding(const CqlPlan *plan);
 /* A list that grows in the person's arena. */

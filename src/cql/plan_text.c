@@ -29,6 +29,34 @@ static void add_retrieve(const CqlPlan *plan, uint32_t index, StrBuf *out)
     strbuf_add(out, retrieve->by_directory ? S(", by the directory") : S(", by a path"));
 }
 
+static bool is_retrieve(const CqlNode *node)
+{
+    return node->run == run_retrieve || node->run == run_exists_retrieve ||
+           node->run == run_retrieve_by || node->run == run_retrieve_narrow;
+}
+
+static void add_day(int32_t day, const char *word, StrBuf *out)
+{
+    int32_t year;
+    int32_t month;
+    int32_t of_month;
+    if (day == INT32_MIN || day == INT32_MAX)
+        return;
+    day_to_date(day, &year, &month, &of_month);
+    strbuf_printf(out, " %s %04d-%02d-%02d", word, year, month, of_month);
+}
+
+/* Which days of the directory come into question. */
+static void add_range(const CqlNode *node, StrBuf *out)
+{
+    const PlanRange *range = node->detail;
+    if (node->run != run_retrieve_narrow)
+        return;
+    strbuf_add(out, S(", dated"));
+    add_day(range->from, "from", out);
+    add_day(range->to, "to", out);
+}
+
 static void add_reference(const CqlPlan *plan, const CqlNode *node, StrBuf *out)
 {
     if (node->run == run_definition) {
@@ -64,11 +92,11 @@ static void describe(Description *text, const PlanChild *at,
     strbuf_add(out, plan_node_kind(node));
     if (node->run == run_constant)
         add_constant(node, text->arena, out);
-    else if (node->run == run_retrieve || node->run == run_exists_retrieve ||
-             node->run == run_retrieve_by)
+    else if (is_retrieve(node))
         add_retrieve(plan, node->index, out);
     else
         add_reference(plan, node, out);
+    add_range(node, out);
     if (node->type != NULL)
         strbuf_printf(out, " : %.*s", STR_ARG(node->type->text));
     if (node->range.line != 0)
@@ -104,8 +132,7 @@ static void count_uses(const CqlNode *node, Arena *arena, PlanSeen *seen, uint32
 {
     if (plan_seen_before(seen, node))
         return;
-    if (node->run == run_retrieve || node->run == run_exists_retrieve ||
-        node->run == run_retrieve_by)
+    if (is_retrieve(node))
         uses[node->index]++;
     PlanChildVec children;
     plan_children(node, arena, &children);

@@ -107,6 +107,7 @@ Str plan_node_kind(const CqlNode *node)
                  {run_instance, "Instance"},
                  {run_query, "Query"},
                  {run_retrieve, "Retrieve"},
+                 {run_retrieve_narrow, "Retrieve"},
                  {run_retrieve_by, "Retrieve"},
                  {run_exists_retrieve, "ExistsRetrieve"},
                  {run_patient, "Patient"}};

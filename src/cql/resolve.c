@@ -646,7 +646,8 @@ static bool is_root(const Resolver *r, const Definition *definition)
     const Library *library = definition->library;
     for (size_t i = 0; i < r->options->root_count; i++) {
         const CqlRoot *root = &r->options->roots[i];
-        if (str_eq_ignoring_case(root->name, definition->ast->name) && str_eq(root->library, library->name) &&
+        if (str_eq_ignoring_case(root->name, definition->ast->name) &&
+            str_eq(root->library, library->name) &&
             (root->version.len == 0 || str_eq(root->version, library->version)))
             return true;
     }
@@ -707,6 +708,8 @@ ErrorCode cql_plan_create(Arena *arena, const CqlLibraries *libraries,
     plan_number_nodes(plan);
     plan_find_presence(plan);
     plan_find_needs(plan);
+    if (!options->keeps_wide)
+        plan_narrow_retrieves(plan);
     *ret_plan = plan;
     return ERR_OK;
 }
