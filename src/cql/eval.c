@@ -386,6 +386,11 @@ void cql_eval_destroy(CqlEval *eval)
     arena_destroy(eval->own_arena);
 }
 
+size_t cql_eval_memory(const CqlEval *eval)
+{
+    return arena_bytes_held(eval->own_arena) + arena_bytes_held(eval->context.arena);
+}
+
 void eval_restart(CqlEval *eval)
 {
     arena_reset(eval->context.arena);

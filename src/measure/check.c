@@ -314,6 +314,7 @@ typedef struct {
     MeasureCases cases;
     MeasureCaseResult *results; /* by case */
     double *seconds;            /* by case */
+    size_t memory_most;
 } Checker;
 
 static const Str *wanted_values(const Checker *checker, MeasureWorker *worker, size_t measure)
@@ -359,7 +360,7 @@ static bool same_period(MeasurePeriod a, MeasurePeriod b)
 }
 
 /* All cases of one period are evaluated by one set of their measures. */
-static ErrorCode check_period(const Checker *checker, MeasurePeriod period, Error *err)
+static ErrorCode check_period(Checker *checker, MeasurePeriod period, Error *err)
 {
     const MeasureCaseVec *cases = &checker->cases.cases;
     Vec(const Measure *) measures = {0};
@@ -395,6 +396,8 @@ static ErrorCode check_period(const Checker *checker, MeasurePeriod period, Erro
         if (each->is_usable && each->measure != NULL && same_period(each->period, period))
             check_case(checker, worker, measure_of[i], i);
     }
+    size_t memory = measure_worker_memory(worker);
+    checker->memory_most = memory > checker->memory_most ? memory : checker->memory_most;
     measure_worker_destroy(worker);
     return ERR_OK;
 }
@@ -443,6 +446,7 @@ static ErrorCode check_all(Checker *checker, MeasureCheckReport *report, Error *
             return code;
     }
     sum_up(checker, report);
+    report->memory_most = checker->memory_most;
     return ERR_OK;
 }
 

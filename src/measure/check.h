@@ -84,6 +84,7 @@ typedef struct {
     MeasureCheckResultVec measures;
     size_t passed;
     size_t failed;
+    size_t memory_most; /* bytes that a thread's evaluation of all measures of a period held */
 } MeasureCheckReport;
 
 MUST_USE ErrorCode measure_check(Arena *arena, const MeasureCheckOptions *options,

@@ -87,6 +87,8 @@ typedef struct {
 typedef struct MeasureWorker MeasureWorker;
 MeasureWorker *measure_worker_create(const MeasureSet *set);
 void measure_worker_destroy(MeasureWorker *worker);
+/* Bytes that it holds: those that the largest person so far needed are kept. */
+size_t measure_worker_memory(const MeasureWorker *worker);
 /* Turns to a person: gives up all results of the one before. */
 void measure_worker_begin(MeasureWorker *worker, Record record);
 /* What one measure says. Results are good until the next begin. */

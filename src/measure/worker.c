@@ -39,6 +39,11 @@ void measure_worker_destroy(MeasureWorker *worker)
     free(worker);
 }
 
+size_t measure_worker_memory(const MeasureWorker *worker)
+{
+    return cql_eval_memory(worker->eval) + arena_bytes_held(worker->arena);
+}
+
 void measure_worker_begin(MeasureWorker *worker, Record record)
 {
     arena_reset(worker->arena);

@@ -404,4 +404,6 @@ TEST(official_measures_give_what_their_cases_expect)
     CHECK_OK(measure_check(arena, &options, &report, &err), &err);
     CHECK_INT(report.passed + report.failed, 1581);
     CHECK(report.failed <= 6);
+    /* All measures of a period in one plan, and every case: under 8 MiB beside the records. */
+    CHECK(report.memory_most > 0 && report.memory_most < 8 << 20);
 }
