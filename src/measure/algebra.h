@@ -10,7 +10,7 @@
  */
 #pragma once
 
-#include "measure/measure.h"
+#include "measure/populations.h"
 
 enum { ALGEBRA_DEPTH_MAX = 100, ALGEBRA_STEPS_MAX = 1000 };
 

@@ -267,6 +267,7 @@ ErrorCode measure_gaps(Arena *arena, const MeasureSource *source, const MeasureR
         .gaps = &gaps,
         .pending = ARENA_ARRAY(arena, size_t, gaps.count),
         .is_open = ARENA_ZARRAY(arena, bool, gaps.count),
+        .failures = ARENA_ZARRAY(arena, Str, gaps.count),
         .ranges = arena_alloc_array(arena, store_partition_count(store), sizeof *day.ranges)};
     ErrorCode code = look_ahead(&day, source, diags, err);
     if (code == ERR_OK)

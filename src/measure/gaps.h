@@ -13,7 +13,7 @@
  */
 #pragma once
 
-#include "measure/measure.h"
+#include "measure/populations.h"
 
 typedef enum { GAP_OPEN, GAP_DUE_SOON, GAP_CLOSED, GAP_EXCLUDED, GAP_EXCEPTED } GapStatus;
 Str gap_status_name(GapStatus status); /* "open", "due-soon", "closed", "excluded", "excepted" */

@@ -18,7 +18,7 @@
 #pragma once
 
 #include "base/date.h"
-#include "measure/measure.h"
+#include "measure/populations.h"
 
 typedef struct {
     Str register_id;

@@ -34,7 +34,8 @@ struct MeasurePlan {
     IndicatorPlan *indicators;
 };
 
-/* What the indicator says of the person that the evaluator has turned to, who is on its register. */
+/* What the indicator says of the person that the evaluator has turned to, who is on its register.
+ */
 MUST_USE ErrorCode indicator_decide(CqlEval *eval, const IndicatorPlan *plan,
                                     MeasureAnswer *ret_answer, Error *err);
 

@@ -25,6 +25,7 @@
 #pragma once
 
 #include "attribution/attribution.h"
+#include "base/json.h"
 #include "contract/contract.h"
 #include "intake/intake.h"
 #include "ledger/ledger.h"
@@ -128,6 +129,11 @@ const Programme *programme_view_programme(const ProgrammeView *view);
 const MeasureResults *programme_view_results(const ProgrammeView *view);
 const MeasurePlan *programme_view_plan(const ProgrammeView *view);
 const Store *programme_view_store(const ProgrammeView *view);
+/* What plans for other days are made of; and who is excepted because somebody said so (NULL: nobody). */
+MeasureSource programme_view_source(const ProgrammeView *view);
+const MeasureExceptions *programme_view_exceptions(const ProgrammeView *view);
+/* The member "evidence": [{"definition", "value", "resource", "date"}]. */
+void programme_write_evidence(JsonWriter *json, const EvidenceVec *evidence);
 
 typedef struct {
     Str id;

@@ -35,6 +35,7 @@ typedef struct {
     const CqlPlan *cql;
     const MeasurePlan *plan;
     const MeasureResults *measures;
+    const MeasureExceptions *exceptions; /* NULL: nobody said anything */
     const PracticeMap *practices;
     const SettleResult *settled;
     Str settled_out;  /* where its details are */

@@ -48,8 +48,10 @@ ErrorCode run_need_measures(Run *run, Error *err)
     ErrorCode code = need_plan(run, err);
     if (code != ERR_OK || run->measures != NULL)
         return code;
-    MeasureOptions options = {
-        .threads = run->options->threads, .progress = run->options->progress, .diags = run->diags};
+    MeasureOptions options = {.threads = run->options->threads,
+                              .progress = run->options->progress,
+                              .diags = run->diags,
+                              .exceptions = run->exceptions};
     MeasureResults *results;
     code = measure_run(run->arena, run->plan, run->store, &options, &results, err);
     if (code == ERR_OK)

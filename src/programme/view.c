@@ -92,3 +92,18 @@ Str programme_history_path(Arena *arena, Str out)
 {
     return io_join(arena, out, S("measure/register-history.ndjson"));
 }
+
+MeasureSource programme_view_source(const ProgrammeView *view)
+{
+    return programme_source(&view->programme, store_dict(view->run.store));
+}
+
+const MeasureExceptions *programme_view_exceptions(const ProgrammeView *view)
+{
+    return view->run.exceptions;
+}
+
+void programme_write_evidence(JsonWriter *json, const EvidenceVec *evidence)
+{
+    write_evidence(json, evidence);
+}
