@@ -60,6 +60,9 @@ bool cql_libraries_missing(const CqlLibraries *libraries, size_t *at, Str *ret_n
                            Str *ret_version);
 /* Whether any library declares a parameter of that name. */
 bool cql_libraries_has_parameter(const CqlLibraries *libraries, Str name);
+/* The names of the parameters that a library declares (empty: any library); how many. */
+size_t cql_libraries_parameters(const CqlLibraries *libraries, Arena *arena, Str library,
+                                const Str **ret_names);
 
 /* HL7 model info (XML) as a table for cql_libraries_add_model(). Everything that a library could
    stumble over later (an unknown class, a target that cannot be read) is a finding now; false when

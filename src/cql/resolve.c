@@ -179,6 +179,22 @@ bool cql_libraries_has_parameter(const CqlLibraries *libraries, Str name)
     return false;
 }
 
+size_t cql_libraries_parameters(const CqlLibraries *libraries, Arena *arena, Str library,
+                                const Str **ret_names)
+{
+    Vec(Str) names = {0};
+    for (size_t i = 0; i < libraries->items.count; i++) {
+        const AstLibrary *each = libraries->items.items[i];
+        if (library.len > 0 && !str_eq(each->name, library))
+            continue;
+        for (size_t j = 0; j < each->def_count; j++)
+            if (each->defs[j].kind == DEF_PARAMETER)
+                VEC_PUSH(arena, &names, each->defs[j].name);
+    }
+    *ret_names = names.items;
+    return names.count;
+}
+
 bool find_include(Resolver *r, Str alias, Include *ret_include)
 {
     for (size_t i = 0; i < r->library->ast->include_count; i++) {

@@ -128,10 +128,15 @@ static ErrorCode read_cql(DocumentReader *reader, Error *err)
 
 MeasureSource programme_source(const Programme *programme, const ConceptDict *dict)
 {
-    return (MeasureSource){.libraries = programme->libraries,
-                           .value_sets = programme->value_sets,
-                           .dict = dict,
-                           .spec = &programme->measures};
+    MeasureSource source = {.libraries = programme->libraries,
+                            .value_sets = programme->value_sets,
+                            .dict = dict,
+                            .spec = &programme->measures};
+    if (programme_adaptation_is_in_force(programme)) {
+        source.parameters = programme->adaptation->parameters;
+        source.parameter_count = programme->adaptation->parameter_count;
+    }
+    return source;
 }
 
 /* Whether the libraries compile and have what the programme names; the plan for a store is made
@@ -163,13 +168,59 @@ static void read_contract(DocumentReader *reader)
         reader->programme->contract = NULL; /* the findings say why */
 }
 
+/* A YAML document that programme.yaml names; NULL when it is not named or cannot be read. */
+static const YamlNode *read_beside(DocumentReader *reader, Str key, YamlReader *ret_yaml,
+                                   Str *ret_text)
+{
+    Str path;
+    YamlNode *root;
+    if (yaml_find(reader->root, key) == NULL || !read_path(reader, key, &path) ||
+        !read_document(reader, path, ret_text) ||
+        yaml_parse(reader->arena, *ret_text, path, reader->diags, &root) != ERR_OK)
+        return NULL;
+    *ret_yaml = (YamlReader){.arena = reader->arena, .diags = reader->diags, .file = path};
+    return root;
+}
+
+static void read_adaptation(DocumentReader *reader)
+{
+    YamlReader yaml;
+    Str text;
+    const YamlNode *root = read_beside(reader, S("adaptation"), &yaml, &text);
+    size_t before = reader->diags->counts[SEVERITY_ERROR];
+    if (root == NULL)
+        return;
+    const ProgrammeAdaptation *adaptation = adaptation_parse(&yaml, root, text, reader->programme);
+    if (reader->diags->counts[SEVERITY_ERROR] > before)
+        return;
+    reader->programme->adaptation = adaptation;
+    if (!programme_adaptation_is_in_force(reader->programme))
+        diag_add(reader->diags,
+                 &(Diag){.severity = SEVERITY_WARNING,
+                         .rule = S("adaptation-not-in-force"),
+                         .file = yaml.file,
+                         .line = root->line,
+                         .column = root->column,
+                         .text = S("the programme's period does not end within its days: its "
+                                   "parameters are not set")});
+}
+
+static void read_organisation(DocumentReader *reader)
+{
+    YamlReader yaml;
+    Str text;
+    const YamlNode *root = read_beside(reader, S("organisation"), &yaml, &text);
+    if (root != NULL)
+        reader->programme->tiers = tiers_parse(&yaml, root);
+}
+
 static ErrorCode read_members(DocumentReader *reader, Error *err)
 {
-    static const Str known[] = {STR_INIT("id"),        STR_INIT("title"),
-                                STR_INIT("version"),   STR_INIT("period"),
-                                STR_INIT("libraries"), STR_INIT("value-sets"),
-                                STR_INIT("contract"),  STR_INIT("attribution"),
-                                STR_INIT("registers"), STR_INIT("indicators")};
+    static const Str known[] = {
+        STR_INIT("id"),           STR_INIT("title"),       STR_INIT("version"),
+        STR_INIT("period"),       STR_INIT("libraries"),   STR_INIT("value-sets"),
+        STR_INIT("contract"),     STR_INIT("attribution"), STR_INIT("adaptation"),
+        STR_INIT("organisation"), STR_INIT("registers"),   STR_INIT("indicators")};
     Programme *programme = reader->programme;
     yaml_check_keys(&reader->yaml, reader->root, known, COUNT_OF(known));
     (void)yaml_get_text(&reader->yaml, reader->root, S("id"), &programme->id);
@@ -178,8 +229,11 @@ static ErrorCode read_members(DocumentReader *reader, Error *err)
     read_period(reader);
     ErrorCode spec = measure_spec_parse(&reader->yaml, reader->root, &programme->measures);
     ErrorCode code = read_cql(reader, err);
-    if (code == ERR_OK && spec == ERR_OK && !diag_has_errors(reader->diags))
+    if (code == ERR_OK && spec == ERR_OK && !diag_has_errors(reader->diags)) {
+        read_adaptation(reader);
         code = check_measures(reader, err);
+    }
+    read_organisation(reader);
     const YamlNode *rule = yaml_find(reader->root, S("attribution"));
     if (rule != NULL)
         programme->has_attribution =

@@ -32,6 +32,25 @@
 #include "measure/measure.h"
 #include "settle/settle.h"
 
+/* What a clinical board has set otherwise than the libraries' authors: values of their parameters,
+   in a document of its own, with who approved it. It is in force when the period ends within from
+   .. to. */
+typedef struct {
+    Str id;
+    Str version;
+    Str author;
+    Str reason;
+    int32_t approved;
+    int32_t from;
+    int32_t to;
+    const CqlParameter *parameters;
+    size_t parameter_count;
+    uint64_t digest; /* of the document */
+} ProgrammeAdaptation;
+
+/* The tiers of care above practices, by a document. */
+typedef struct ProgrammeTiers ProgrammeTiers;
+
 /* A programme whose documents are without errors. Lives in the arena it was read into. */
 typedef struct {
     Str folder;
@@ -46,7 +65,9 @@ typedef struct {
     /* Whose list of gaps a person is on; without a rule there are no lists by practice. */
     AttributionRule attribution;
     bool has_attribution;
-    uint64_t digest; /* of the documents for measuring */
+    const ProgrammeAdaptation *adaptation; /* NULL: none */
+    const ProgrammeTiers *tiers;           /* NULL: networks, by what organisations are part of */
+    uint64_t digest;                       /* of the documents for measuring */
     uint64_t contract_digest;
 } Programme;
 
@@ -60,6 +81,10 @@ MUST_USE ErrorCode programme_read_value_sets(Arena *arena, Str path, DiagList *d
 
 /* What a plan of its measures is made of. */
 MeasureSource programme_source(const Programme *programme, const ConceptDict *dict);
+
+bool programme_adaptation_is_in_force(const Programme *programme);
+/* The member "documents": the versions that a result came from. */
+void programme_write_versions(const Programme *programme, JsonWriter *json);
 
 typedef enum { STAGE_LOAD, STAGE_MEASURE, STAGE_SETTLE, STAGE_REPORT, STAGE_COUNT } Stage;
 
@@ -84,7 +109,7 @@ typedef struct {
     int32_t freeze_day;
     Str recorded_at;
     bool is_dry_run;
-    int32_t on_day; /* measure for the period that ends on it; DAY_NONE: the programme's own */
+    int32_t on_day;     /* measure for the period that ends on it; DAY_NONE: the programme's own */
     Progress *progress; /* may be NULL */
     /* Told of a stage that is passed over. May be NULL. */
     void (*on_skip)(void *context, Stage stage);
@@ -129,7 +154,8 @@ const Programme *programme_view_programme(const ProgrammeView *view);
 const MeasureResults *programme_view_results(const ProgrammeView *view);
 const MeasurePlan *programme_view_plan(const ProgrammeView *view);
 const Store *programme_view_store(const ProgrammeView *view);
-/* What plans for other days are made of; and who is excepted because somebody said so (NULL: nobody). */
+/* What plans for other days are made of; and who is excepted because somebody said so (NULL:
+ * nobody). */
 MeasureSource programme_view_source(const ProgrammeView *view);
 const MeasureExceptions *programme_view_exceptions(const ProgrammeView *view);
 /* The member "evidence": [{"definition", "value", "resource", "date"}]. */
@@ -145,5 +171,30 @@ ProgrammePractice programme_view_practice(const ProgrammeView *view, size_t prac
 /* SIZE_MAX when nobody is responsible. */
 size_t programme_view_practice_of(const ProgrammeView *view, size_t partition, uint32_t row);
 const Organisations *programme_view_organisations(const ProgrammeView *view);
+/* What an indicator says of the persons of a unit. */
+typedef struct {
+    uint64_t denominator;
+    uint64_t excluded;
+    uint64_t achieved;
+    uint64_t excepted;
+    uint64_t gaps;
+} ProgrammeCounts;
+
+/* A unit of care: the programme itself, a unit of a tier of its organisation document, a practice,
+   a clinician (Patient.generalPractitioner). Units without a name of their own (id empty) are those
+   whom nobody answers for. */
+typedef struct {
+    Str tier; /* "programme", "network" or the document's word, "practice", "clinician" */
+    Str id;
+    Str name;
+    size_t parent; /* number of the unit that it is part of; SIZE_MAX: the programme */
+    uint64_t persons;
+    ProgrammeCounts *counts; /* by indicator */
+} ProgrammeUnit;
+typedef Vec(ProgrammeUnit) ProgrammeUnitVec;
+
+/* All units with somebody in them: each before its parts, in order of the store. */
+MUST_USE ErrorCode programme_view_units(Arena *arena, const ProgrammeView *view,
+                                        ProgrammeUnitVec *ret_units, Error *err);
 /* The file of movements on registers below --out. */
 Str programme_history_path(Arena *arena, Str out);

@@ -64,6 +64,13 @@ typedef ErrorCode (*PartitionFn)(void *context, const PartitionWork *work, Error
 MUST_USE ErrorCode run_partitions(Run *run, PartitionFn fn, void *context, IoFile *file,
                                   Error *err);
 
+const Run *view_run(const ProgrammeView *view);
+
+/* --- the documents beside programme.yaml: what is wrong goes to the reader's findings --- */
+ProgrammeAdaptation *adaptation_parse(const YamlReader *yaml, const YamlNode *root, Str text,
+                                      const Programme *programme);
+ProgrammeTiers *tiers_parse(const YamlReader *reader, const YamlNode *root);
+
 /* --- practices.c --- */
 
 enum { PRACTICE_NONE = UINT32_MAX };

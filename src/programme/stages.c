@@ -418,6 +418,7 @@ ErrorCode stage_measure(Run *run, Str *ret_json, Error *err)
     json_member_int(&json, S("persons"), (int64_t)info->persons);
     json_member_int(&json, S("resources"), (int64_t)info->resources);
     json_member_int(&json, S("failed"), (int64_t)measure_failed_count(run->measures));
+    programme_write_versions(run->programme, &json);
     json_member_int(&json, S("practices"), (int64_t)practice_count(run->practices));
     write_registers_and_indicators(run, &json);
     json_object_end(&json);

@@ -8,6 +8,11 @@ struct ProgrammeView {
     Run run;
 };
 
+const Run *view_run(const ProgrammeView *view)
+{
+    return &view->run;
+}
+
 Programme programme_at(const Programme *programme, int32_t day)
 {
     Programme result = *programme;
