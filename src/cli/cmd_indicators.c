@@ -9,6 +9,7 @@ typedef struct {
     Str tier;
     ProgrammeUnitVec units;
     bool has_past;
+    ProgrammeView *past_view; /* its units have views of its store */
     ProgrammeUnitVec past;
     SuppressedRow *rows; /* by unit: of the indicator in hand */
     JsonWriter json;
@@ -292,12 +293,10 @@ static ErrorCode read_past(Table *table)
     table->has_past = options.on_day != DAY_NONE;
     if (code != ERR_OK || !table->has_past)
         return code;
-    ProgrammeView *past;
-    code = programme_view_open(cli->arena, table->view.programme, &options, &past, &cli->err);
-    if (code != ERR_OK)
-        return code;
-    code = programme_view_units(cli->arena, past, &table->past, &cli->err);
-    programme_view_close(past);
+    code = programme_view_open(cli->arena, table->view.programme, &options, &table->past_view,
+                               &cli->err);
+    if (code == ERR_OK)
+        code = programme_view_units(cli->arena, table->past_view, &table->past, &cli->err);
     return code;
 }
 
@@ -354,6 +353,7 @@ ExitCode cmd_indicators(Cli *cli)
         return cli_fail(cli);
     ErrorCode code = run(&table);
     bool has_errors = diag_has_errors(table.view.options.diags);
+    programme_view_close(table.past_view);
     cli_view_close(&table.view);
     if (code != ERR_OK)
         return cli_fail(cli);
