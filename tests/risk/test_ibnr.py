@@ -140,7 +140,7 @@ def published():
 def random_triangles():
     """Any shape: rows of several lengths, in any order of lines, ages or dates, sums or steps."""
     chance = random.Random(20260301)
-    for number in range(60):
+    for number in range(24):
         count = chance.randint(3, 12)
         ages = chance.randint(3, count)
         pattern = sorted((chance.uniform(0.05, 1) for _ in range(ages)))
