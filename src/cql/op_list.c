@@ -27,8 +27,54 @@ bool list_has(CqlEval *eval, CqlValue list, CqlValue item)
     return false;
 }
 
+static bool are_resources(CqlValue list)
+{
+    for (uint32_t i = 0; i < list.count; i++) {
+        CqlValue item = value_items(list)[i];
+        if (item.kind != CQL_FHIR || !fhir_type_is_resource((FhirType)item.aux))
+            return false;
+    }
+    return true;
+}
+
+/* Of its id, as equal resources have equal ids; of those without one, zero. */
+static uint64_t resource_hash(CqlEval *eval, CqlValue resource)
+{
+    FhirNode id = fhir_child_named(value_node(resource), S("id"));
+    return fhir_is_absent(id) ? 0 : str_hash(fhir_text(id, eval->context.arena));
+}
+
+/* Resources are compared whole only with those of the same id. */
+static CqlValue distinct_resources(CqlEval *eval, CqlValue list)
+{
+    Arena *arena = eval->context.arena;
+    CqlValue *items = ARENA_ARRAY(arena, CqlValue, list.count);
+    uint64_t *hashes = ARENA_ARRAY(arena, uint64_t, list.count);
+    uint32_t mask = 15;
+    while (mask < 2 * list.count)
+        mask = 2 * mask + 1;
+    uint32_t *slots = ARENA_ZARRAY(arena, uint32_t, mask + 1); /* number of the item + 1 */
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < list.count && eval->steps < eval->steps_max; i++) {
+        CqlValue item = value_items(list)[i];
+        uint64_t hash = resource_hash(eval, item);
+        uint32_t at = (uint32_t)hash & mask;
+        while (slots[at] != 0 &&
+               (hashes[slots[at] - 1] != hash || !same_item(eval, items[slots[at] - 1], item)))
+            at = (at + 1) & mask;
+        if (slots[at] != 0)
+            continue;
+        hashes[count] = hash;
+        items[count++] = item;
+        slots[at] = count;
+    }
+    return value_list(items, count);
+}
+
 CqlValue list_distinct(CqlEval *eval, CqlValue list)
 {
+    if (list.count > 4 && are_resources(list))
+        return distinct_resources(eval, list);
     CqlValue *items = ARENA_ARRAY(eval->context.arena, CqlValue, list.count);
     CqlValue result = value_list(items, 0);
     for (uint32_t i = 0; i < list.count && eval->steps < eval->steps_max; i++) {
