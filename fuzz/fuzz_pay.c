@@ -78,14 +78,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     PayPlan plan;
     ErrorCode code = ERR_OK;
     diag_init(&diags, arena);
+    PayTable table = {ledger, arena, 202001, text, S("fuzz"), &diags};
     if (data[0] % 4 == 0)
         reconcile(arena, ledger, text);
     else if (data[0] % 4 == 1)
         code = pay_read_parties(arena, text, S("fuzz"), &diags, &parties);
     else if (data[0] % 4 == 2)
-        code = pay_accrue(ledger, arena, 202001, text, S("fuzz"), &diags, &accrued, NULL);
+        code = pay_accrue(&table, &accrued, NULL);
     else
-        code = pay_plan(ledger, arena, 202001, text, S("fuzz"), &diags, &plan, NULL);
+        code = pay_plan(&table, &plan, NULL);
     ASSERT(code != ERR_DOCUMENT || diag_has_errors(&diags));
     ledger_check(ledger);
     must(ledger_verify(ledger, NULL, NULL));

@@ -143,9 +143,10 @@ ExitCode cmd_ledger_advance(Cli *cli)
         !money_parse(cli->arguments.items[2], ledger_currency(desk.ledger), &minor))
         code = error_set(&cli->err, ERR_USAGE, "\"%.*s\" is no amount such as 1200.00",
                          STR_ARG(cli->arguments.items[2]));
+    PayOnAccount advance = {
+        .party = cli->arguments.items[1], .minor = minor, .reason = cli_text(cli, OPTION_REASON)};
     if (code == ERR_OK)
-        code = pay_advance(&desk.books, &desk.actor, cli->arguments.items[1], minor,
-                           cli_text(cli, OPTION_REASON), &number, &cli->err);
+        code = pay_advance(&desk.books, &desk.actor, &advance, &number, &cli->err);
     if (code == ERR_OK)
         strbuf_printf(&cli->out, "%.*s\n", STR_ARG(number));
     return leave_desk(cli, &desk, code);
@@ -388,16 +389,21 @@ ExitCode cmd_ledger_accrue(Cli *cli)
 {
     Desk desk = {0};
     PayAccrued accrued = {0};
-    Str text;
+    Str text = S("");
     int32_t month = 0;
     ErrorCode code = open_desk(cli, LEDGER_WRITE, &desk);
     if (code == ERR_OK)
         code = month_of(cli, cli->arguments.items[1], &month);
     if (code == ERR_OK)
         code = read_text(cli, cli->arguments.items[2], &text);
+    PayTable table = {.ledger = desk.ledger,
+                      .arena = cli->arena,
+                      .month = month,
+                      .text = text,
+                      .file = cli->arguments.items[2],
+                      .diags = &desk.diags};
     if (code == ERR_OK)
-        code = pay_accrue(desk.ledger, cli->arena, month, text, cli->arguments.items[2],
-                          &desk.diags, &accrued, &cli->err);
+        code = pay_accrue(&table, &accrued, &cli->err);
     if (code == ERR_OK)
         strbuf_printf(&cli->out,
                       "%zu accruals posted and taken back a month later, %.*s; %zu stood already\n",
@@ -410,7 +416,7 @@ ExitCode cmd_ledger_budget(Cli *cli)
 {
     Desk desk = {0};
     PayPlan plan = {0};
-    Str text;
+    Str text = S("");
     int32_t through = DAY_NONE;
     ErrorCode code = cli_day(cli, OPTION_THROUGH, &through);
     if (code == ERR_OK && through == DAY_NONE)
@@ -419,9 +425,14 @@ ExitCode cmd_ledger_budget(Cli *cli)
         code = open_desk(cli, LEDGER_READ, &desk);
     if (code == ERR_OK)
         code = read_text(cli, cli->arguments.items[1], &text);
+    PayTable table = {.ledger = desk.ledger,
+                      .arena = cli->arena,
+                      .month = through == DAY_NONE ? 0 : ledger_month_of_day(through),
+                      .text = text,
+                      .file = cli->arguments.items[1],
+                      .diags = &desk.diags};
     if (code == ERR_OK)
-        code = pay_plan(desk.ledger, cli->arena, ledger_month_of_day(through), text,
-                        cli->arguments.items[1], &desk.diags, &plan, &cli->err);
+        code = pay_plan(&table, &plan, &cli->err);
     if (code == ERR_OK)
         strbuf_printf(&cli->out, "%-40s%16s%16s%16s%16s%16s\n", "account", "budget", "actual",
                       "actual-budget", "budget, all", "forecast, all");

@@ -110,12 +110,14 @@ static ErrorCode accrue_row(Accruer *accruer, const CsvRow *row, Error *err)
                           : error_wrap(err, "%.*s:%u", STR_ARG(accruer->table.file), row->line);
 }
 
-ErrorCode pay_accrue(Ledger *ledger, Arena *arena, int32_t month, Str text, Str file,
-                     DiagList *diags, PayAccrued *ret_accrued, Error *err)
+ErrorCode pay_accrue(const PayTable *table, PayAccrued *ret_accrued, Error *err)
 {
-    Accruer accruer = {.ledger = ledger, .arena = arena, .diags = diags, .month = month};
+    Ledger *ledger = table->ledger;
+    DiagList *diags = table->diags;
+    Accruer accruer = {
+        .ledger = ledger, .arena = table->arena, .diags = diags, .month = table->month};
     size_t errors = diags->counts[SEVERITY_ERROR];
-    if (!csv_parse(arena, text, file, diags, &accruer.table))
+    if (!csv_parse(table->arena, table->text, table->file, diags, &accruer.table))
         return diag_to_error(diags, err);
     for (size_t i = 0; i < COUNT_OF(accrual_columns); i++)
         if (!csv_require(&accruer.table, str_from_c(accrual_columns[i]), diags,
@@ -232,18 +234,18 @@ static ErrorCode add_actuals(Planner *planner, int32_t month, bool is_before, Er
     return ledger_cursor_finish(cursor, err);
 }
 
-ErrorCode pay_plan(Ledger *ledger, Arena *arena, int32_t through_month, Str text, Str file,
-                   DiagList *diags, PayPlan *ret_plan, Error *err)
+ErrorCode pay_plan(const PayTable *table, PayPlan *ret_plan, Error *err)
 {
-    Planner planner = {.ledger = ledger,
-                       .arena = arena,
+    DiagList *diags = table->diags;
+    Planner planner = {.ledger = table->ledger,
+                       .arena = table->arena,
                        .diags = diags,
-                       .through_month = through_month,
+                       .through_month = table->month,
                        .fits = true};
     size_t columns[4] = {0, 0, 0, SIZE_MAX};
     size_t errors = diags->counts[SEVERITY_ERROR];
-    map_init(&planner.by_account, arena);
-    if (!csv_parse(arena, text, file, diags, &planner.table) ||
+    map_init(&planner.by_account, table->arena);
+    if (!csv_parse(table->arena, table->text, table->file, diags, &planner.table) ||
         !csv_require(&planner.table, S("account"), diags, &columns[0]) ||
         !csv_require(&planner.table, S("month"), diags, &columns[1]) ||
         !csv_require(&planner.table, S("budget"), diags, &columns[2]))
@@ -253,7 +255,7 @@ ErrorCode pay_plan(Ledger *ledger, Arena *arena, int32_t through_month, Str text
         read_plan_row(&planner, &planner.table.rows[i], columns);
     if (diags->counts[SEVERITY_ERROR] != errors)
         return diag_to_error(diags, err);
-    ErrorCode code = add_actuals(&planner, through_month, false, err);
+    ErrorCode code = add_actuals(&planner, table->month, false, err);
     if (code == ERR_OK && planner.first_month > 101)
         code = add_actuals(&planner, month_before(planner.first_month), true, err);
     if (code == ERR_OK && !planner.fits)

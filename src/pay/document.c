@@ -140,12 +140,12 @@ ErrorCode pay_issue(PayBooks *books, const PayActor *actor, int32_t through_mont
     return code;
 }
 
-ErrorCode pay_advance(PayBooks *books, const PayActor *actor, Str party, int64_t minor, Str reason,
+ErrorCode pay_advance(PayBooks *books, const PayActor *actor, const PayOnAccount *advance,
                       Str *ret_number, Error *err)
 {
-    if (minor <= 0)
+    if (advance->minor <= 0)
         return error_set(err, ERR_REFUSED, "an advance is of more than nothing");
-    Str account = str_format(books->arena, "payable:%.*s", STR_ARG(party));
+    Str account = str_format(books->arena, "payable:%.*s", STR_ARG(advance->party));
     if (ledger_find_account(books->ledger, account) == 0)
         return error_set(err, ERR_NOT_FOUND, "no account %.*s", STR_ARG(account));
     Str number = next_number(books, PAY_ADVANCE);
@@ -153,9 +153,9 @@ ErrorCode pay_advance(PayBooks *books, const PayActor *actor, Str party, int64_t
                      .subject = number,
                      .account = account,
                      .role = str_from_c(pay_kind_text(PAY_ADVANCE)),
-                     .minor = minor,
+                     .minor = advance->minor,
                      .text = str_format(books->arena, "0 %d %.*s", ledger_month_of_day(actor->day),
-                                        STR_ARG(reason))};
+                                        STR_ARG(advance->reason))};
     ErrorCode code = pay_add_act(books, actor, act, err);
     if (code == ERR_OK)
         *ret_number = number;

@@ -111,9 +111,14 @@ typedef struct {
 /* Documents for all entries up to the month (0: all) that are in none. */
 MUST_USE ErrorCode pay_issue(PayBooks *books, const PayActor *actor, int32_t through_month,
                              PayIssued *ret_issued, Error *err);
+typedef struct {
+    Str party;
+    int64_t minor;
+    Str reason;
+} PayOnAccount;
 /* A payment on account that the party owes back until its invoices make up for it. */
-MUST_USE ErrorCode pay_advance(PayBooks *books, const PayActor *actor, Str party, int64_t minor,
-                               Str reason, Str *ret_number, Error *err);
+MUST_USE ErrorCode pay_advance(PayBooks *books, const PayActor *actor, const PayOnAccount *advance,
+                               Str *ret_number, Error *err);
 
 /* --- deciding --- */
 
@@ -224,6 +229,16 @@ MUST_USE ErrorCode pay_reconcile(PayBooks *books, Str text, Str file, DiagList *
 
 /* --- accruals and plans --- */
 
+/* A table to be worked with. */
+typedef struct {
+    Ledger *ledger;
+    Arena *arena;
+    int32_t month; /* of the accruals, or up to which a plan is shown */
+    Str text;
+    Str file; /* for findings */
+    DiagList *diags;
+} PayTable;
+
 typedef struct {
     size_t posted;
     size_t known;
@@ -232,8 +247,7 @@ typedef struct {
 /* A table with the columns `key`, `debit`, `credit` (accounts, made as expense and liability),
    `amount` and `memo`: each row is posted on the month's last day and taken back on the first day
    of the next month. The same key of the same month once. */
-MUST_USE ErrorCode pay_accrue(Ledger *ledger, Arena *arena, int32_t month, Str text, Str file,
-                              DiagList *diags, PayAccrued *ret_accrued, Error *err);
+MUST_USE ErrorCode pay_accrue(const PayTable *table, PayAccrued *ret_accrued, Error *err);
 
 typedef struct {
     Str account;
@@ -244,5 +258,4 @@ typedef struct {
 } PayPlanRow;
 typedef Vec(PayPlanRow) PayPlan;
 /* A table with the columns `account`, `month`, `budget` and perhaps `forecast`. */
-MUST_USE ErrorCode pay_plan(Ledger *ledger, Arena *arena, int32_t through_month, Str text, Str file,
-                            DiagList *diags, PayPlan *ret_plan, Error *err);
+MUST_USE ErrorCode pay_plan(const PayTable *table, PayPlan *ret_plan, Error *err);

@@ -266,7 +266,7 @@ static ErrorCode write_all(const PayExport *what, StrBuf *out, void (*put)(Set *
             continue;
         const PayParty *payee = need_party(what, pay_party(payment->account));
         count++;
-        if (what->diags->counts[SEVERITY_ERROR] != errors)
+        if (payer == NULL || payee == NULL || what->diags->counts[SEVERITY_ERROR] != errors)
             continue; /* all that is missing is told before nothing is written */
         Set set = {.what = what,
                    .out = out,

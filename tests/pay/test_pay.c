@@ -123,9 +123,13 @@ TEST(an_advance_is_paid_and_taken_back)
     helper_owe(ledger, arena, "a", 1, 100);
     PayBooks books = helper_books(arena, ledger);
     PayActor anna = helper_actor("anna");
-    CHECK_INT(pay_advance(&books, &anna, S("nobody"), 5, S(""), &number, &err), ERR_NOT_FOUND);
-    CHECK_INT(pay_advance(&books, &anna, S("a"), 0, S(""), &number, &err), ERR_REFUSED);
-    CHECK_OK(pay_advance(&books, &anna, S("a"), 1000, S("on account"), &number, &err), &err);
+    CHECK_INT(pay_advance(&books, &anna, &(PayOnAccount){S("nobody"), 5, S("")}, &number, &err),
+              ERR_NOT_FOUND);
+    CHECK_INT(pay_advance(&books, &anna, &(PayOnAccount){S("a"), 0, S("")}, &number, &err),
+              ERR_REFUSED);
+    CHECK_OK(
+        pay_advance(&books, &anna, &(PayOnAccount){S("a"), 1000, S("on account")}, &number, &err),
+        &err);
     CHECK_STR(number, S("ADV-000001"));
     helper_approve_all(arena, ledger);
     CHECK_INT(helper_pay(arena, ledger, "one").paid_minor, 1000);
@@ -253,10 +257,12 @@ TEST(random_runs_keep_the_books_right)
                 helper_rule(arena, ledger, "least", leasts[test_random(&state) % 3]);
             PayBooks books = helper_books(arena, ledger);
             if (test_random(&state) % 10 == 0 && minor != 0)
-                CHECK_OK(pay_advance(&books, &anna, str_from_c(party),
-                                     1 + (int64_t)(test_random(&state) % 500), S("x"), &number,
-                                     &err),
-                         &err);
+                CHECK_OK(
+                    pay_advance(&books, &anna,
+                                &(PayOnAccount){str_from_c(party),
+                                                1 + (int64_t)(test_random(&state) % 500), S("x")},
+                                &number, &err),
+                    &err);
             if (test_random(&state) % 3 != 0)
                 continue;
             char run[16];
@@ -275,6 +281,20 @@ TEST(random_runs_keep_the_books_right)
 
 /* --- accruals and plans --- */
 
+static ErrorCode accrue(Ledger *ledger, Arena *arena, Str text, DiagList *diags,
+                        PayAccrued *ret_accrued, Error *err)
+{
+    PayTable table = {ledger, arena, 202012, text, S("t.csv"), diags};
+    return pay_accrue(&table, ret_accrued, err);
+}
+
+static ErrorCode plan_of(Ledger *ledger, Arena *arena, Str text, DiagList *diags, PayPlan *ret_plan,
+                         Error *err)
+{
+    PayTable table = {ledger, arena, 202003, text, S("t.csv"), diags};
+    return pay_plan(&table, ret_plan, err);
+}
+
 TEST(an_accrual_comes_back_a_month_later_and_only_once)
 {
     Error err = {0};
@@ -285,8 +305,7 @@ TEST(an_accrual_comes_back_a_month_later_and_only_once)
                   "b,expense:b,accrued:b,-2.00,m\n");
     diag_init(&diags, arena);
     for (int round = 0; round < 2; round++) {
-        CHECK_OK(pay_accrue(ledger, arena, 202012, table, S("t.csv"), &diags, &accrued, &err),
-                 &err);
+        CHECK_OK(accrue(ledger, arena, table, &diags, &accrued, &err), &err);
         CHECK_INT(accrued.posted, round == 0 ? 2 : 0);
         CHECK_INT(accrued.known, round == 0 ? 0 : 2);
         CHECK_INT(ledger_entry_count(ledger), 4);
@@ -298,8 +317,7 @@ TEST(an_accrual_comes_back_a_month_later_and_only_once)
     CHECK_INT(back.day, day_from_date(2021, 1, 1));
     CHECK_INT(helper_balance(ledger, "accrued:a"), 0);
     Str wrong = S("key,debit,credit,amount,memo\nc,expense:a,accrued:a,1,m\n,expense:a,,x,m\n");
-    CHECK_INT(pay_accrue(ledger, arena, 202012, wrong, S("t.csv"), &diags, &accrued, &err),
-              ERR_DOCUMENT);
+    CHECK_INT(accrue(ledger, arena, wrong, &diags, &accrued, &err), ERR_DOCUMENT);
     CHECK_INT(diags.counts[SEVERITY_ERROR], 3);
     CHECK_INT(ledger_entry_count(ledger), 4); /* the row that was right came not either */
     ledger_close(ledger);
@@ -319,7 +337,7 @@ TEST(a_plan_shows_budget_actual_and_forecast)
     Str table =
         S("account,month,budget,forecast\nexpense:x,2020-02,9.00,\n"
           "expense:x,2020-03,9.00,\nexpense:x,2020-04,9.00,12.00\nexpense:x,2020-05,9.00,\n");
-    CHECK_OK(pay_plan(ledger, arena, 202003, table, S("t"), &diags, &plan, &err), &err);
+    CHECK_OK(plan_of(ledger, arena, table, &diags, &plan, &err), &err);
     CHECK_INT(plan.count, 1);
     CHECK_INT(plan.items[0].budget, 1800);
     CHECK_INT(plan.items[0].actual, 2100);
@@ -327,7 +345,7 @@ TEST(a_plan_shows_budget_actual_and_forecast)
     CHECK_INT(plan.items[0].forecast_year, 2100 + 1200 + 900);
     Str wrong =
         S("account,month,budget\nnone,2020-02,1\nexpense:x,2020-13,1\nexpense:x,2020-02,x\n");
-    CHECK_INT(pay_plan(ledger, arena, 202003, wrong, S("t"), &diags, &plan, &err), ERR_DOCUMENT);
+    CHECK_INT(plan_of(ledger, arena, wrong, &diags, &plan, &err), ERR_DOCUMENT);
     CHECK_INT(diags.counts[SEVERITY_ERROR], 3);
     ledger_close(ledger);
 }
