@@ -104,7 +104,7 @@
 
   /* --- what is in the data --- */
 
-  const STATUS = ["achieved", "gap", "excluded"];
+  const STATUS = ["achieved", "gap", "excluded", "excepted"];
   const SEX = ["", "female", "male", "other"];
   const indicators = data.measure.indicators.map((indicator, i) => ({ ...indicator, closes: data.closes[i] }));
   const registers = data.measure.registers;
@@ -414,7 +414,8 @@
               answerLink(indicator.achieved, index, "achieved", null), " of ",
               `${count(indicator.achieved + indicator.gaps)} · `,
               answerLink(indicator.gaps, index, "gap", null, "gapcount"), indicator.gaps === 1 ? " gap" : " gaps",
-              indicator.excluded > 0 ? [" · ", answerLink(indicator.excluded, index, "excluded", null), " excluded"] : null))))));
+              indicator.excluded > 0 ? [" · ", answerLink(indicator.excluded, index, "excluded", null), " excluded"] : null,
+              indicator.excepted > 0 ? [" · ", answerLink(indicator.excepted, index, "excepted", null), " excepted"] : null))))));
   }
 
   function drawGaps() {
