@@ -68,15 +68,15 @@ def figures(folder):
         check(register["id"], sum(number in p[4] for p in persons) == register["persons"])
     for number, indicator in enumerate(result["measure"]["indicators"]):
         answers = [a[1] for p in persons for a in p[5] if a[0] == number]
-        check(indicator["id"], [answers.count(s) for s in (0, 1, 2)] ==
-              [indicator["achieved"], indicator["gaps"], indicator["excluded"]])
+        check(indicator["id"], [answers.count(s) for s in (0, 1, 2, 3)] ==
+              [indicator["achieved"], indicator["gaps"], indicator["excluded"], indicator["excepted"]])
         low, high = wilson(indicator["achieved"], indicator["achieved"] + indicator["gaps"])
         check(f"interval of {indicator['id']}", abs(indicator["rate_low"] - low) < 1e-6
               and abs(indicator["rate_high"] - high) < 1e-6)
         by_practice = [p["indicators"][number] for p in data["practices"] + [data["without"]]]
         check(f"{indicator['id']} by practice", [sum(c) for c in zip(*by_practice)] ==
               [indicator["denominator"], indicator["excluded"], indicator["achieved"],
-               indicator["gaps"]])
+               indicator["gaps"], indicator["excepted"]])
     markup = page.replace(re.search(r'id="data">(.*?)</script>', page, re.DOTALL).group(1), "")
     check("the page names no address", "http:" not in markup and "https:" not in markup)
     check("the script makes no markup", "innerHTML" not in markup and "eval(" not in markup)
