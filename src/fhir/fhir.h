@@ -7,3 +7,4 @@
 #include "fhir/reader.h"
 #include "fhir/record.h"
 #include "fhir/tape.h"
+#include "fhir/template.h"
