@@ -347,7 +347,7 @@ static ErrorCode take_stored(void *context, size_t worker, size_t partition,
                              const RecordBatch *batch, Error *err)
 {
     (void)worker;
-    return partition == SYNTH_SHARED ? store_writer_shared(context, batch, err)
+    return partition == SYNTH_SHARED ? store_writer_add_shared(context, 0, batch, err)
                                      : store_writer_add(context, partition, batch, err);
 }
 
