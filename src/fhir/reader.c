@@ -92,8 +92,8 @@ static size_t line_end(const FhirReader *reader, size_t from)
     return found == NULL ? reader->whole.len : (size_t)(found - reader->whole.ptr);
 }
 
-/* The text as lines of documents: whether its first line that is not blank looks like a whole one.
- */
+/* The text as lines of documents: whether its first line that is not blank looks like a whole one,
+   or like one that is cut off before the next. */
 static bool has_lines(const FhirReader *reader)
 {
     size_t from = 0;
@@ -102,7 +102,9 @@ static bool has_lines(const FhirReader *reader)
         Str line = str_trim(str_slice(reader->whole, from, to - from));
         if (line.len > 0)
             return to + 1 < reader->whole.len && line.ptr[0] == '{' &&
-                   line.ptr[line.len - 1] == '}';
+                   (line.ptr[line.len - 1] == '}' ||
+                    str_starts_with(str_slice(reader->whole, to + 1, reader->whole.len),
+                                    S("{\"resourceType\"")));
         from = to + 1;
     }
     return false;

@@ -84,16 +84,82 @@ static void put_path(const FhirReader *reader, Str unknown, StrBuf *out)
     }
 }
 
+/* Where a text broke off that was not walked: its open members, as far as brackets and strings
+ * tell. */
+typedef struct {
+    bool is_list;
+    uint32_t index;
+    Str key;
+} Open;
+
+static void put_open(const Open *open, size_t depth, Str type, StrBuf *out)
+{
+    strbuf_add(out, type);
+    for (size_t i = 0; i < depth; i++) {
+        if (open[i].is_list)
+            strbuf_printf(out, "[%u]", open[i].index);
+        else if (open[i].key.len > 0)
+            strbuf_printf(out, "%s%.*s", out->len > 0 ? "." : "", STR_ARG(open[i].key));
+    }
+}
+
+/* A name may be shown; anything else between quotes may tell who the patient is. */
+static bool is_name(Str text)
+{
+    for (size_t i = 0; i < text.len; i++)
+        if (!((text.ptr[i] | 32) >= 'a' && (text.ptr[i] | 32) <= 'z') && text.ptr[i] != '_' &&
+            !(text.ptr[i] >= '0' && text.ptr[i] <= '9'))
+            return false;
+    return text.len > 0 && text.len <= 64;
+}
+
+static void put_rough_path(FhirReader *reader, Str text, StrBuf *out)
+{
+    enum { DEPTH = 64 };
+    Open open[DEPTH] = {0};
+    size_t depth = 0;
+    Str type = {0};
+    for (size_t at = 0; at < text.len; at++) {
+        char c = text.ptr[at];
+        Open *top = depth > 0 ? &open[depth - 1] : NULL;
+        if (c == '{' || c == '[') {
+            if (depth == DEPTH)
+                return;
+            open[depth++] = (Open){.is_list = c == '['};
+        } else if ((c == '}' || c == ']') && depth > 0) {
+            depth--;
+        } else if (c == ',' && top != NULL) {
+            top->index++;
+            top->key = (Str){0};
+        } else if (c == '"') {
+            size_t end = at + 1;
+            while (end < text.len && text.ptr[end] != '"')
+                end += text.ptr[end] == '\\' ? 2 : 1;
+            Str word = end < text.len ? str_slice(text, at + 1, end - at - 1) : (Str){0};
+            if (depth == 1 && top->key.len > 0 && str_eq(top->key, S("resourceType")) &&
+                is_name(word))
+                type = str_copy(reader->scratch, word);
+            else if (top != NULL && !top->is_list && top->key.len == 0 && is_name(word))
+                top->key = word;
+            at = end;
+        }
+    }
+    if (depth > 0)
+        put_open(open, depth, type, out);
+}
+
 void reader_report(FhirReader *reader, Severity severity, Refusal refusal, uint32_t offset)
 {
     StrBuf path;
     strbuf_init(&path, reader->scratch, 0);
-    bool is_name = refusal == REFUSAL_UNKNOWN_ELEMENT || refusal == REFUSAL_DUPLICATE ||
-                   refusal == REFUSAL_SECOND_CHOICE;
-    Str name = is_name ? name_at(reader, offset) : (Str){0};
+    bool has_name = refusal == REFUSAL_UNKNOWN_ELEMENT || refusal == REFUSAL_DUPLICATE ||
+                    refusal == REFUSAL_SECOND_CHOICE;
+    Str name = has_name ? name_at(reader, offset) : (Str){0};
     put_path(reader, name, &path);
     uint32_t line = reader_line(reader, offset);
     size_t at = reader->base + offset;
+    if (path.len == 0 && at > reader->base && at <= reader->source.len)
+        put_rough_path(reader, str_slice(reader->source, reader->base, offset), &path);
     /* A line may have millions of findings: what lies further back than this is unknown. */
     enum { COLUMN_MAX = 1 << 14 };
     size_t column = 1;

@@ -145,6 +145,24 @@ static void refuse(Worker *worker, const FhirParsed *parsed, Str rule, Str path,
                        sink_keeps_texts(worker->load->sink));
 }
 
+/* The element that should name the patient is the first of those that may. */
+static void refuse_without_patient(Worker *worker, const FhirParsed *parsed)
+{
+    uint16_t type = parsed->facts.type;
+    Arena *arena = worker->found_arena;
+    if (type == FHIR_TYPE_Patient) {
+        refuse(worker, parsed, S("intake-no-id"), S("Patient.id"), "a Patient without an id");
+        return;
+    }
+    FhirElementPaths paths = fhir_directory_table[type].patient;
+    uint8_t first = fhir_directory_path_table[paths.first].number[0];
+    refuse(worker, parsed, S("intake-no-patient"),
+           str_format(arena, "%.*s.%.*s", STR_ARG(fhir_type_name(type)),
+                      STR_ARG(fhir_element_name(type, first))),
+           "it belongs to a patient: expected a reference to one, as Patient/ID or as the fullUrl "
+           "of an entry of the Bundle");
+}
+
 /* The line of an array's item is that of its file; in which column it stands there, nobody counted.
  */
 static void put_line(const Chunk *chunk, Diag *diag)
@@ -244,11 +262,7 @@ static ErrorCode take_resource(Worker *worker, const FhirParsed *parsed, uint32_
         refuse(worker, parsed, S("intake-long-id"), fhir_type_name(facts->type),
                "an id of over 65,535 bytes");
     else if (!facts->is_shared && facts->patient_id.len == 0)
-        refuse(worker, parsed,
-               facts->type == FHIR_TYPE_Patient ? S("intake-no-id") : S("intake-no-patient"),
-               fhir_type_name(facts->type),
-               facts->type == FHIR_TYPE_Patient ? "a Patient without an id"
-                                                : "it belongs to a patient, and names none");
+        refuse_without_patient(worker, parsed);
     else
         code = pass_on(worker, parsed, index, err);
     if (worker->found.kept.count > 0) {

@@ -32,9 +32,9 @@ static const struct {
     const char *path;
 } refusals[] = {
     /* clang-format off */
-    {PATIENT("\"id\":\"\xff\""), "json-utf8", ""},
-    {"{\"resourceType\":\"Patient\",\"id\":\"a", "json-string", ""},
-    {PATIENT("\"id\":\"a\tb\""), "json-string", ""},
+    {PATIENT("\"id\":\"\xff\""), "json-utf8", "Patient.id"},
+    {"{\"resourceType\":\"Patient\",\"id\":\"a", "json-string", "Patient.id"},
+    {PATIENT("\"id\":\"a\tb\""), "json-string", "Patient.id"},
     {PATIENT("\"id\" \"a\""), "json-syntax", "Patient"},
     {PATIENT("\"active\":true \"id\":\"a\""), "json-syntax", "Patient.active"},
     {PATIENT("\"language\":\"\\x\""), "json-escape", "Patient.language"},
@@ -409,8 +409,8 @@ TEST(a_bad_byte_costs_its_entry_only)
         {PATIENT("\"id\":\"a\"") "\n" BUNDLE("batch", PAT("b") "," PAT("\xff") "," PAT("c")) "\n" PATIENT("\"id\":\"d\"") "\n",
          "1:a 2:b 2:! 2:c 3:d | 2 json-utf8 Bundle.entry[1] "},
         {"{\n\"resourceType\":\"Patient\",\n\"id\":\"a\xff\"\n}\n{\n\"resourceType\":\"Patient\",\n\"id\":\"b\"\n}\n",
-         "1:! 5:b | 3 json-utf8  "},
-        {"{\n \"resourceType\": \"Bundle\",\n \"type\": \"bat", "1:! | 3 json-string  "},
+         "1:! 5:b | 3 json-utf8 Patient.id "},
+        {"{\n \"resourceType\": \"Bundle\",\n \"type\": \"bat", "1:! | 3 json-string Bundle.type "},
         /* clang-format on */
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++)

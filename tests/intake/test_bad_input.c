@@ -68,9 +68,9 @@ TEST(what_is_wrong_is_refused_alone)
          PATIENT_A "\n{\"resourceType\":\"Patient\",\"id\":\"c\",\"birthDate\":\"2021-02-29\"}\n",
          "fhir-date", 2, "Patient.birthDate", 1, 1},
         {"no patient", PATIENT_A "\n{\"resourceType\":\"Condition\",\"id\":\"c\"}\n",
-         "intake-no-patient", 2, "Condition", 1, 1},
+         "intake-no-patient", 2, "Condition.subject", 1, 1},
         {"a patient without id", PATIENT_A "\n{\"resourceType\":\"Patient\"}\n",
-         "intake-no-id", 2, "Patient", 1, 1},
+         "intake-no-id", 2, "Patient.id", 1, 1},
         {"a patient twice", PATIENT_A "\n" PATIENT_B "\n" PATIENT_A "\n",
          "intake-twice", 3, "Patient.id", 1, 2},
         {"a patient that is not there", PATIENT_A "\n{\"resourceType\":\"Condition\",\"id\":\"c\","
