@@ -9,7 +9,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     DiagList diags;
     SynthProfile *profile;
     diag_init(&diags, arena);
-    bool is_good = synth_profile_parse(arena, (Str){(const char *)data, size}, S("fuzz"), &diags, &profile);
+    bool is_good =
+        synth_profile_parse(arena, (Str){(const char *)data, size}, S("fuzz"), &diags, &profile);
     ASSERT(is_good == !diag_has_errors(&diags));
     arena_destroy(arena);
     return 0;

@@ -1,4 +1,5 @@
-/* Populations: same bytes on any threads, text and store alike, any person alone, bad profiles told. */
+/* Populations: same bytes on any threads, text and store alike, any person alone, bad profiles
+ * told. */
 #include <unistd.h>
 
 #include "base/io.h"
@@ -38,11 +39,13 @@ static void take_both(Emitter *emitter, const FhirTemplate *template, const Fhir
     uint8_t *bytes = arena_alloc(arena, most);
     size_t len = (size_t)(fhir_template_text(template, slots, text) - text);
     uint8_t *at = fhir_template_tape(template, slots, bytes + most);
-    TapeArea area = {.bytes = at, .size = (size_t)(bytes + most - at), .names = {.dict = comparing->dict}};
+    TapeArea area = {
+        .bytes = at, .size = (size_t)(bytes + most - at), .names = {.dict = comparing->dict}};
     StrBuf json;
     Error err = {0};
     strbuf_init(&json, arena, 0);
-    bool is_same = fhir_tape_check(&area, 0, &err) == ERR_OK && fhir_write_json(fhir_root(&area, 0), &json) &&
+    bool is_same = fhir_tape_check(&area, 0, &err) == ERR_OK &&
+                   fhir_write_json(fhir_root(&area, 0), &json) &&
                    str_eq(strbuf_str(&json), (Str){text, len});
     comparing->differ += !is_same;
     comparing->hash = comparing->hash * 31 + str_hash((Str){text, len});
@@ -51,7 +54,9 @@ static void take_both(Emitter *emitter, const FhirTemplate *template, const Fhir
 TEST(tape_and_text_of_every_resource_say_the_same)
 {
     SynthModel *model = model_of(arena, 300, 5);
-    Comparing comparing = {.emitter = {.take = take_both}, .arena = arena_create(0), .dict = shapes_dict(model->shapes)};
+    Comparing comparing = {.emitter = {.take = take_both},
+                           .arena = arena_create(0),
+                           .dict = shapes_dict(model->shapes)};
     emit_shared(model, &comparing.emitter);
     for (uint64_t i = 0; i < 300; i++) {
         emit_person(model, comparing.arena, i, &comparing.emitter);
@@ -65,7 +70,9 @@ TEST(tape_and_text_of_every_resource_say_the_same)
 TEST(a_person_is_the_same_alone_and_among_others)
 {
     SynthModel *model = model_of(arena, 300, 5);
-    Comparing all = {.emitter = {.take = take_both}, .arena = arena_create(0), .dict = shapes_dict(model->shapes)};
+    Comparing all = {.emitter = {.take = take_both},
+                     .arena = arena_create(0),
+                     .dict = shapes_dict(model->shapes)};
     uint64_t last = 0;
     for (uint64_t i = 0; i <= 120; i++) {
         all.hash = 0;
@@ -144,7 +151,8 @@ TEST(what_is_wrong_with_a_profile_is_told_with_its_place)
         strbuf_add(&text, str_slice(profile_text, at + strlen(rows[i].from), SIZE_MAX));
         CHECK(!synth_profile_parse(arena, strbuf_str(&text), S("p.yaml"), &diags, &profile));
         VEC_FOREACH (Diag, diag, &diags.kept)
-            is_told |= diag->line > 0 && diag->column > 0 && str_find(diag->text, str_from_c(rows[i].finding)) != SIZE_MAX;
+            is_told |= diag->line > 0 && diag->column > 0 &&
+                       str_find(diag->text, str_from_c(rows[i].finding)) != SIZE_MAX;
         CHECK_ROW(rows[i].row, is_told, true);
     }
 }
