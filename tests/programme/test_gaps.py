@@ -17,14 +17,19 @@ BRAID = os.environ.get("BRAID", str(ROOT / "build" / "braid"))
 LAST = date(2020, 12, 31)
 AHEAD = 90
 wrong = []
+checks = 0
 
 
 def check(what, want, got):
+    global checks
+    checks += 1
     if want != got:
         wrong.append(f"{what}: expected {want!r}, got {got!r}")
 
 
 def braid(*arguments, code=0):
+    global checks
+    checks += 1
     result = subprocess.run([BRAID, *map(str, arguments)], capture_output=True, text=True, check=False)
     if result.returncode != code:
         wrong.append(f"braid {' '.join(map(str, arguments))}: ended with {result.returncode}: {result.stderr}")
@@ -104,7 +109,7 @@ def check_documents(text, gaps):
                 reference = part.split('"')[0]
                 if reference.startswith("urn:uuid:") and reference not in urls and \
                         entry["resource"]["resourceType"] != "Patient":
-                    wrong.append(f"{reference} leads nowhere")
+                    check(reference, "leads somewhere", "leads nowhere")
     check("issues", sum(g["status"] in ("open", "due-soon", "closed") for g in gaps), issues)
 
 
@@ -159,8 +164,10 @@ def main():
         print(f"skipped: {SYNTHEA} is not there")
     for line in wrong[:30]:
         print(line)
-    print(f"{members} persons on the register asked; {len(wrong)} wrong")
-    return 1 if wrong or members == 0 else 0
+    check("persons on the register asked", True, members > 0)
+    skipped = 0 if SYNTHEA.exists() else 1
+    print(f"{checks - len(wrong)} passed, {len(wrong)} failed, {skipped} skipped")
+    return 1 if wrong else 0
 
 
 if __name__ == "__main__":
