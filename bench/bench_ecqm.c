@@ -96,6 +96,7 @@ static Str make_persons(Arena *arena, Str ig, const Measure *measure)
     Str *patients = ARENA_ZARRAY(arena, Str, cases.count);
     for (size_t i = 0; i < cases.count; i++)
         texts[i] = read_case(arena, io_join(arena, folder, cases.items[i]), &patients[i]);
+    ASSERT(cases.count > 0);
     for (size_t i = 0; i < PERSONS; i++) {
         size_t of = i % cases.count;
         add_renamed(&out, texts[of], patients[of], str_format(arena, "person-%zu", i));

@@ -98,6 +98,7 @@ static void read_cases(Cases *cases)
     bench_must(io_list_dir(cases->arena, folder, &names, &err), &err);
     VEC_FOREACH (Str, name, &names)
         read_case(cases, io_join(cases->arena, folder, *name), *name);
+    ASSERT(cases->cases.count > 0);
     cases->texts = ARENA_ARRAY(cases->arena, Str, PATIENTS);
     cases->patient_ids = ARENA_ARRAY(cases->arena, Str, PATIENTS);
     for (size_t i = 0; i < PATIENTS; i++) {

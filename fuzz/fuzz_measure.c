@@ -1,6 +1,6 @@
 /*
- * fuzz_measure -- any bytes as a Measure, a Library, a Bundle of them, and as an expected report: every
- * measure that is left must be one that can be planned, compared and reported on.
+ * fuzz_measure -- any bytes as a Measure, a Library, a Bundle of them, and as an expected report:
+ * every measure that is left must be one that can be planned, compared and reported on.
  */
 #include "measure/measure.h"
 

@@ -92,7 +92,8 @@ MUST_USE ErrorCode io_remove(Str path, Error *err);      /* a file; fine when it
 MUST_USE ErrorCode io_remove_tree(Str path, Error *err); /* fine when it is not there */
 bool io_exists(Str path);
 bool io_is_dir(Str path);
-/* There, and neither file nor folder: a device, a pipe, a socket, a link to anything but a folder. */
+/* There, and neither file nor folder: a device, a pipe, a socket, a link to anything but a folder.
+ */
 bool io_is_special(Str path);
 typedef Vec(Str) IoNames;
 /* Names in a folder, sorted by bytes, without . and .. */

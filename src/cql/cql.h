@@ -309,7 +309,8 @@ typedef struct CqlEval CqlEval;
 /* One a thread. Takes its memory itself. */
 CqlEval *cql_eval_create(const CqlPlan *plan);
 void cql_eval_destroy(CqlEval *eval);
-/* Bytes that it holds: the most that any person needed so far, and what is there for every person. */
+/* Bytes that it holds: the most that any person needed so far, and what is there for every person.
+ */
 size_t cql_eval_memory(const CqlEval *eval);
 /* Turns to this person. */
 void cql_eval_begin(CqlEval *eval, Record record);

@@ -151,7 +151,8 @@ static void gather_entries(CqlEval *eval, const PlanRetrieve *retrieve, const So
     eval->steps += source->slice.count;
     for (uint32_t i = 0; i < source->slice.count; i++) {
         FhirNode resource;
-        if (days != NULL && days[i] != DAY_NONE && (days[i] < range->from || days[i] > range->to))
+        if (range != NULL && days != NULL && days[i] != DAY_NONE &&
+            (days[i] < range->from || days[i] > range->to))
             continue;
         if (!takes(eval, retrieve, source, i, &resource))
             continue;

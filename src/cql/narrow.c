@@ -181,7 +181,7 @@ static bool day_of(CqlValue value, bool is_last, int32_t *ret_day)
 static bool constant_days(const CqlNode *node, Days *ret_days)
 {
     CqlValue low = node->constant;
-    CqlValue high = node->constant;
+    CqlValue high = low;
     *ret_days = anything;
     if (node->run != run_constant)
         return false;

@@ -168,7 +168,7 @@ static bool read_keys(const YamlReader *reader, const YamlNode *mapping, const K
     bool is_good = true;
     for (size_t i = 0; i < count; i++) {
         const YamlNode *node = yaml_get(reader, mapping, keys[i].key);
-        double *value = (double *)((char *)to + keys[i].offset);
+        double *value = (double *)(void *)((char *)to + keys[i].offset);
         if (node == NULL)
             is_good = false;
         else if (keys[i].kind == KEY_NUMBER)

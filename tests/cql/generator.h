@@ -315,7 +315,7 @@ static void generator_fill(Generator *g, const char *text, uint32_t depth)
 }
 
 /* An expression of a type that the generator chooses too. */
-static void generate_expression(Generator *g)
+static inline void generate_expression(Generator *g)
 {
     static const char types[] = "BIDSAMTQJFEGHisbadqjfLRUK";
     generator_expression(g, types[generator_pick(g, sizeof(types) - 1)],

@@ -148,6 +148,7 @@ TEST(the_second_of_two_runs_is_told_to_wait)
     Error err = {0};
     prepare(arena, path);
     CLEANUP(ledger_close_cleanup) Ledger *first = helper_open(path);
+    CHECK(first != NULL);
     CHECK_INT(work(arena, path, &err), ERR_BUSY);
 }
 
