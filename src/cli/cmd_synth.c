@@ -90,9 +90,9 @@ static void show_report(Cli *cli, const SynthReport *report)
 
 ExitCode cmd_synth(Cli *cli)
 {
-    SynthModel *model;
-    SynthRun run;
-    SynthReport report;
+    SynthModel *model = NULL;
+    SynthRun run = {0};
+    SynthReport report = {0};
     Str out = cli_text(cli, OPTION_OUT);
     Str store = cli_text(cli, OPTION_STORE);
     if (str_is_empty(out) == str_is_empty(store)) {
@@ -175,11 +175,11 @@ static ErrorCode read_tolerance(Cli *cli, double *ret_tolerance)
 
 ExitCode cmd_synth_check(Cli *cli)
 {
-    SynthModel *model;
-    SynthRun run;
-    SynthTargets targets;
+    SynthModel *model = NULL;
+    SynthRun run = {0};
+    SynthTargets targets = {0};
     DiagList diags;
-    double tolerance;
+    double tolerance = 1;
     diag_init(&diags, cli->arena);
     ErrorCode code = read_tolerance(cli, &tolerance);
     if (code == ERR_OK)

@@ -151,9 +151,9 @@ uint8_t elm_precision(ElmReader *reader, const JsonValue *at)
     const JsonValue *member = json_find(at, S("precision"));
     if (member == NULL || member->kind != JSON_STRING)
         return 0;
-    for (uint8_t i = 1; i < COUNT_OF(names); i++) {
+    for (size_t i = 1; i < COUNT_OF(names); i++) {
         if (str_eq(member->text, names[i]))
-            return i;
+            return (uint8_t)i;
     }
     (void)elm_fail(reader, member, "expected a precision such as Day, not '%.*s'",
                    STR_ARG(str_slice(member->text, 0, 60)));
