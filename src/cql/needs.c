@@ -35,7 +35,7 @@ typedef struct {
     unsigned depth;
 } Needs;
 
-static Empty look(Needs *needs, const CqlNode *node);
+static Empty look(Needs *needs, CqlNode *node);
 
 static Empty unknown(void)
 {
@@ -73,7 +73,7 @@ static Empty look_retrieve(Needs *needs, const CqlNode *node, CqlValue empty)
     return result;
 }
 
-static Empty look_body(Needs *needs, const CqlNode *body, Empty *frame, bool is_function)
+static Empty look_body(Needs *needs, CqlNode *body, Empty *frame, bool is_function)
 {
     Empty *outer = needs->frame;
     bool was_in_function = needs->is_in_function;
@@ -308,7 +308,7 @@ static const PlanGuard *make_guard(const Needs *needs, const Empty *empty)
 
 /* A node of a definition's body: its parts too, also those that its value does not rest on, so that
    they get guards of their own. */
-static Empty look_memo(Needs *needs, const CqlNode *node)
+static Empty look_memo(Needs *needs, CqlNode *node)
 {
     if (needs->memo_states[node->number] != SLOT_EMPTY)
         return needs->memo_states[node->number] == SLOT_DONE ? needs->memo[node->number]
@@ -322,11 +322,11 @@ static Empty look_memo(Needs *needs, const CqlNode *node)
     VEC_FOREACH (PlanChild, child, &children)
         (void)look(needs, child->node);
     if (result.is_known && result.relied != NULL && is_worth_guarding(node))
-        ((CqlNode *)(uintptr_t)node)->guard = make_guard(needs, &result);
+        node->guard = make_guard(needs, &result);
     return result;
 }
 
-static Empty look(Needs *needs, const CqlNode *node) /* NOLINT(misc-no-recursion) */
+static Empty look(Needs *needs, CqlNode *node) /* NOLINT(misc-no-recursion) */
 {
     if (node == NULL || needs->depth >= LIMIT_CQL_DEPTH || ++needs->looks > LOOKS_MAX)
         return unknown();

@@ -101,10 +101,11 @@ static void try_bound(Resolver *r, const OperatorRow *row, const Call *call,
 
 static void try_row(Resolver *r, const OperatorRow *row, const Call *call, Match *best)
 {
-    const CqlType *patterns[OPERANDS_MAX];
+    const CqlType *patterns[OPERANDS_MAX] = {NULL};
     Candidates candidates = {.count = 0};
     bool is_generic = false;
-    (void)split_operands(r, row->operands, patterns);
+    size_t count = split_operands(r, row->operands, patterns);
+    ASSERT(count == call->count);
     for (uint32_t i = 0; i < call->count; i++) {
         is_generic |= type_has_variable(patterns[i]);
         gather(r, patterns[i], call->args[i]->type, &candidates);

@@ -113,39 +113,55 @@ static bool is_name(Str text)
     return text.len > 0 && text.len <= 64;
 }
 
-static void put_rough_path(FhirReader *reader, Str text, StrBuf *out)
+enum { OPEN_DEPTH = 64 };
+
+typedef struct {
+    Open open[OPEN_DEPTH];
+    size_t depth;
+    Str type;
+} Rough;
+
+/* A string from its quote on: a member's name, the resource's type, or neither. Gives its last
+ * byte. */
+static size_t read_word(Rough *rough, Str text, size_t at)
 {
-    enum { DEPTH = 64 };
-    Open open[DEPTH] = {0};
-    size_t depth = 0;
-    Str type = {0};
+    Open *top = rough->depth > 0 ? &rough->open[rough->depth - 1] : NULL;
+    size_t end = at + 1;
+    while (end < text.len && text.ptr[end] != '"')
+        end += text.ptr[end] == '\\' ? 2 : 1;
+    if (top == NULL || end >= text.len)
+        return end;
+    Str word = str_slice(text, at + 1, end - at - 1);
+    if (!is_name(word) || top->is_list)
+        return end;
+    if (top->key.len == 0)
+        top->key = word;
+    else if (rough->depth == 1 && str_eq(top->key, S("resourceType")))
+        rough->type = word;
+    return end;
+}
+
+static void put_rough_path(Str text, StrBuf *out)
+{
+    Rough rough = {.depth = 0};
     for (size_t at = 0; at < text.len; at++) {
         char c = text.ptr[at];
-        Open *top = depth > 0 ? &open[depth - 1] : NULL;
-        if (c == '{' || c == '[') {
-            if (depth == DEPTH)
-                return;
-            open[depth++] = (Open){.is_list = c == '['};
-        } else if ((c == '}' || c == ']') && depth > 0) {
-            depth--;
-        } else if (c == ',' && top != NULL) {
-            top->index++;
-            top->key = (Str){0};
-        } else if (c == '"') {
-            size_t end = at + 1;
-            while (end < text.len && text.ptr[end] != '"')
-                end += text.ptr[end] == '\\' ? 2 : 1;
-            Str word = end < text.len ? str_slice(text, at + 1, end - at - 1) : (Str){0};
-            if (depth == 1 && top->key.len > 0 && str_eq(top->key, S("resourceType")) &&
-                is_name(word))
-                type = str_copy(reader->scratch, word);
-            else if (top != NULL && !top->is_list && top->key.len == 0 && is_name(word))
-                top->key = word;
-            at = end;
+        bool is_opening = c == '{' || c == '[';
+        if (is_opening && rough.depth == OPEN_DEPTH)
+            return;
+        if (is_opening)
+            rough.open[rough.depth++] = (Open){.is_list = c == '['};
+        else if ((c == '}' || c == ']') && rough.depth > 0)
+            rough.depth--;
+        else if (c == '"')
+            at = read_word(&rough, text, at);
+        else if (c == ',' && rough.depth > 0) {
+            rough.open[rough.depth - 1].index++;
+            rough.open[rough.depth - 1].key = (Str){0};
         }
     }
-    if (depth > 0)
-        put_open(open, depth, type, out);
+    if (rough.depth > 0)
+        put_open(rough.open, rough.depth, rough.type, out);
 }
 
 void reader_report(FhirReader *reader, Severity severity, Refusal refusal, uint32_t offset)
@@ -159,7 +175,7 @@ void reader_report(FhirReader *reader, Severity severity, Refusal refusal, uint3
     uint32_t line = reader_line(reader, offset);
     size_t at = reader->base + offset;
     if (path.len == 0 && at > reader->base && at <= reader->source.len)
-        put_rough_path(reader, str_slice(reader->source, reader->base, offset), &path);
+        put_rough_path(str_slice(reader->source, reader->base, offset), &path);
     /* A line may have millions of findings: what lies further back than this is unknown. */
     enum { COLUMN_MAX = 1 << 14 };
     size_t column = 1;
