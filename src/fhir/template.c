@@ -803,10 +803,13 @@ uint8_t *fhir_template_tape(const FhirTemplate *template, const FhirSlot *slots,
             memcpy(at, op->bytes, op->size);
             break;
         case OP_CLOSE:
+            ASSERT(depth < NESTING_MAX);
             ends[depth++] = at;
             break;
         case OP_OPEN:
-            at = put_header_before(at, op, (size_t)(ends[--depth] - at));
+            ASSERT(depth > 0);
+            depth--;
+            at = put_header_before(at, op, (size_t)(ends[depth] - at));
             break;
         case OP_SLOT:
             at = put_slot_before(at, op, &slots[op->slot]);
