@@ -1,6 +1,7 @@
 /* Opening, batches, accounts and periods. */
 #include "ledger/ledger.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "ledger/ledger_int.h"
@@ -706,9 +707,11 @@ static ErrorCode write_period(Ledger *ledger, int32_t month, PeriodState state, 
 
 static ErrorCode add_period_act(Ledger *ledger, const LedgerPeriodChange *change, Error *err)
 {
+    /* Not in the scratch arena, which ledger_add_act() begins with giving up. */
+    char name[24];
+    int len = snprintf(name, sizeof(name), "%04d-%02d", change->month / 100, change->month % 100);
     LedgerAct act = {.kind = S("period"),
-                     .subject = str_format(ledger->scratch, "%04d-%02d", change->month / 100,
-                                           change->month % 100),
+                     .subject = {.ptr = name, .len = (size_t)len},
                      .person = change->person,
                      .role = str_from_c(period_state_text(change->to)),
                      .day = change->day,
