@@ -89,11 +89,9 @@ typedef enum {
 
 /* The text that a document writes for a value, and what it means in a sentence. */
 const char *contract_unit_says(BasisUnit unit);
-const char *contract_day_text(BasisDay day);
 const char *contract_day_says(BasisDay day);
 const char *contract_every_text(TimingEvery every);
 const char *contract_round_at_says(RoundAt at);
-const char *contract_primitive_text(Primitive primitive);
 
 /* --- the primitives --- */
 

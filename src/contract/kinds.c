@@ -28,17 +28,6 @@ const char *contract_unit_says(BasisUnit unit)
     return says[unit];
 }
 
-const char *contract_day_text(BasisDay day)
-{
-    static const char *const texts[] = {
-#define CHOICE_DAY(name, text, meaning) text,
-#include "contract/choice.def"
-#undef CHOICE_DAY
-    };
-    ASSERT((size_t)day < COUNT_OF(texts));
-    return texts[day];
-}
-
 const char *contract_day_says(BasisDay day)
 {
     static const char *const says[] = {
@@ -72,13 +61,3 @@ const char *contract_round_at_says(RoundAt at)
     return says[at];
 }
 
-const char *contract_primitive_text(Primitive primitive)
-{
-    static const char *const texts[] = {
-#define PRIMITIVE(name, text, meaning) text,
-#include "contract/primitive.def"
-#undef PRIMITIVE
-    };
-    ASSERT((size_t)primitive < COUNT_OF(texts));
-    return texts[primitive];
-}
